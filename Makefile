@@ -1,0 +1,48 @@
+# Everything runs in .venv, made here from a bare checkout. `make demo`, `make test`, `make lint`, `make bench`.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/pip --disable-pip-version-check --quiet
+OUTPUTS := scorecard.html scorecard.md scorecard.json
+
+.PHONY: demo test lint bench clean
+
+demo: $(VENV)/examples
+	$(BIN)/pytest example_models --color=auto --robustness-data=mnist-5k --robustness-n=1000 \
+	  $(foreach file,$(OUTPUTS),--robustness-report=$(file))
+
+test: $(VENV)/dev
+	$(BIN)/pytest
+
+lint: $(VENV)/dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+bench: $(VENV)/dev
+	$(BIN)/python -m benchmarks
+
+clean:
+	rm -rf $(VENV) $(OUTPUTS) .pytest_cache .mypy_cache .ruff_cache .hypothesis
+
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) install "pip>=25.1"
+
+# torch comes first and alone, so that nothing else can choose another build of it.
+$(VENV)/torch: $(VENV)/bin/python constraints.txt
+	@echo "installing torch ..."
+	$(PIP) install -c constraints.txt torch
+	@touch $@
+
+$(VENV)/examples: $(VENV)/torch pyproject.toml
+	@echo "installing pytest-robustness and what the examples need ..."
+	$(PIP) install -c constraints.txt -e ".[examples]"
+	@touch $@
+
+# torchattacks asks for torchvision, which it does not use and which would bring another torch: see pyproject.toml.
+$(VENV)/dev: $(VENV)/examples
+	@echo "installing what the tests need ..."
+	$(PIP) install -c constraints.txt --group dev -e ".[examples,skops,onnx]"
+	$(PIP) install --no-deps "torchattacks>=3.5.1"
+	@touch $@

@@ -1,0 +1,55 @@
+"""Robustness gates for image classifiers in pytest.
+
+The names below are loaded on first use: importing this package imports nothing heavy, so that a test run which does
+not use it pays nothing for it.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pytest_robustness.classifiers import Classifier, load_classifier
+    from pytest_robustness.datasets import Dataset, load_dataset
+    from pytest_robustness.engine import Evaluator
+    from pytest_robustness.evaluations import Measurement, Requirement
+    from pytest_robustness.scorecard import Scorecard
+
+__all__ = [
+    "Classifier",
+    "Dataset",
+    "Evaluator",
+    "Measurement",
+    "Requirement",
+    "Scorecard",
+    "__version__",
+    "load_classifier",
+    "load_dataset",
+]
+
+__version__ = "0.1.0"
+
+_ROOM_OF = {
+    "Classifier": "classifiers",
+    "Dataset": "datasets",
+    "Evaluator": "engine",
+    "Measurement": "evaluations",
+    "Requirement": "evaluations",
+    "Scorecard": "scorecard",
+    "load_classifier": "classifiers",
+    "load_dataset": "datasets",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _ROOM_OF:
+        message = f"module {__name__!r} has no attribute {name!r}"
+        raise AttributeError(message)
+    value = getattr(importlib.import_module(f"{__name__}.{_ROOM_OF[name]}"), name)
+    globals()[name] = value
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted(set(globals()) | set(__all__))

@@ -1,0 +1,23 @@
+"""What every test may use: the full data sets where they are, pytest inside pytest, quiet hypothesis settings."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import hypothesis
+import pytest
+
+pytest_plugins = ["pytester"]
+
+hypothesis.settings.register_profile("robustness", deadline=None, max_examples=50, derandomize=True)
+hypothesis.settings.load_profile("robustness")
+
+
+@pytest.fixture(scope="session")
+def data_dir() -> Path:
+    """Folder with the full data sets (MNIST, Fashion-MNIST, KMNIST, notMNIST, MNIST-C); skips where there is none."""
+    folder = os.environ.get("PYTEST_ROBUSTNESS_DATA")
+    if not folder or not (Path(folder) / "mnist").is_dir():
+        pytest.skip("needs the full data sets: set PYTEST_ROBUSTNESS_DATA to a folder that holds them")
+    return Path(folder)
