@@ -1,0 +1,52 @@
+"""Pure functions over arrays: accuracy, calibration, anomaly scores and how well they separate, intervals."""
+
+from pytest_robustness.metrics.accuracy import accuracy, confusion_matrix
+from pytest_robustness.metrics.calibration import (
+    ReliabilityBin,
+    brier_score,
+    calibration_interval,
+    expected_calibration_error,
+    negative_log_likelihood,
+    reliability_bins,
+    rms_calibration_error,
+)
+from pytest_robustness.metrics.intervals import (
+    Interval,
+    binomial_interval,
+    clustered_interval,
+    logit_interval,
+    mean_interval,
+)
+from pytest_robustness.metrics.ood import (
+    auroc,
+    auroc_interval,
+    average_precision,
+    average_precision_interval,
+    fpr_at_tpr,
+)
+from pytest_robustness.metrics.scores import SCORES, Score, energy_score
+
+__all__ = [
+    "SCORES",
+    "Interval",
+    "ReliabilityBin",
+    "Score",
+    "accuracy",
+    "auroc",
+    "auroc_interval",
+    "average_precision",
+    "average_precision_interval",
+    "binomial_interval",
+    "brier_score",
+    "calibration_interval",
+    "clustered_interval",
+    "confusion_matrix",
+    "energy_score",
+    "expected_calibration_error",
+    "fpr_at_tpr",
+    "logit_interval",
+    "mean_interval",
+    "negative_log_likelihood",
+    "reliability_bins",
+    "rms_calibration_error",
+]
