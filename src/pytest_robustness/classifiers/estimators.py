@@ -1,0 +1,238 @@
+"""scikit-learn estimators: what they can give, in the order of the class numbers; a twin wherever one agrees."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from pytest_robustness.classifiers.outputs import LINKS
+from pytest_robustness.classifiers.preprocessing import Preprocessing
+from pytest_robustness.classifiers.pytorch import TorchBackend, to_device
+from pytest_robustness.errors import CapabilityError, ClassifierError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from contextlib import AbstractContextManager
+
+    from numpy.typing import NDArray
+    from torch import Tensor
+
+    from pytest_robustness.classifiers.backend import Backend
+    from pytest_robustness.classifiers.twins import Twin
+
+_METHODS = {"predict_proba": "probabilities", "decision_function": "logits", "predict": "labels"}
+_TRIALS = 16
+_TOLERANCE = 1e-5
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EstimatorBackend:
+    """A fitted estimator, asked through one of its methods; images are flattened to (N, C * H * W)."""
+
+    estimator: Any
+    method: str
+    columns: tuple[int, ...]
+    prepare: Preprocessing = field(default_factory=Preprocessing)
+    kind: str = "scikit-learn"
+    device: str = "cpu"
+    link: str | None = None
+    flattens: bool = True
+    has_gradients: bool = False
+
+    @property
+    def outputs(self) -> str:
+        """What the method returns."""
+        return _METHODS[self.method]
+
+    @property
+    def first_layer(self) -> str:
+        """The number of pixels that it was fitted on."""
+        count = getattr(self.estimator, "n_features_in_", None)
+        return "" if count is None else f"images of {count} pixels"
+
+    def scores(self, pixels: NDArray[np.float32], /) -> NDArray[Any]:
+        """Return scores (N, K) in the order of the class numbers, or labels (N,)."""
+        # float64, because estimators that keep the type of their input then compute as they do in a notebook.
+        flat = self.prepare.array(pixels).reshape(len(pixels), -1).astype(np.float64)
+        raw = _ask(self.estimator, self.method, flat)
+        if self.method == "predict":
+            if raw.ndim != 1:
+                raise ClassifierError("the estimator gives several labels an image", got=raw.shape, allowed="(N,)")
+            return np.array([int(label) for label in raw], dtype=np.int64)
+        if raw.ndim == 1:
+            raw = np.stack([np.zeros_like(raw), raw], axis=1)
+        return raw[:, self.columns] if raw.shape[1] == len(self.columns) else raw
+
+    def differentiable(self) -> AbstractContextManager[Callable[[Tensor], Tensor]]:
+        """Refuse."""
+        raise CapabilityError("this estimator has no differentiable twin", got=type(self.estimator).__name__)
+
+    def relabelled(self) -> EstimatorBackend:
+        """Return this backend with outputs that are labels."""
+        return replace(self, method="predict")
+
+
+def estimator_backend(
+    estimator: Any, prepare: Preprocessing, device: str, outputs: str | None
+) -> tuple[Backend, tuple[str, ...]]:
+    """Return the richest backend of a fitted estimator, and warnings.
+
+    Parameters
+    ----------
+    estimator : scikit-learn classifier
+    prepare : Preprocessing
+    device : str
+        Where a differentiable twin is to live.
+    outputs : {"logits", "probabilities", "labels"}, optional
+        What to ask for; by default a twin's logits where there is a twin that agrees with the estimator on random
+        images, else probabilities, else the decision function, else labels.
+
+    Raises
+    ------
+    ClassifierError
+        Where the estimator is not fitted, is no classifier, or its classes are not 0 .. K-1.
+    CapabilityError
+        Where it lacks the `outputs` that were asked for.
+    """
+    columns = class_columns(estimator)
+    found = []
+    if outputs in {None, "logits"}:
+        backend, doubt = _twin_backend(estimator, columns, prepare, device)
+        found += [doubt] if doubt else []
+        if backend is not None:
+            return backend, tuple(found)
+    for method, kind in _METHODS.items():
+        if hasattr(estimator, method) and outputs in {None, kind}:
+            candidate = EstimatorBackend(estimator=estimator, method=method, columns=columns, prepare=prepare)
+            doubt = _disagreement(candidate)
+            found += [doubt] if doubt else []
+            # Scores of pairs of classes, or that predict something else, are no logits of the estimator.
+            if not (doubt and method == "decision_function"):
+                return candidate, tuple(found)
+    raise CapabilityError(f"{type(estimator).__name__} has no {outputs}", got=f"outputs={outputs!r}")
+
+
+def class_columns(estimator: Any) -> tuple[int, ...]:
+    """Return where an estimator keeps the scores of class 0, 1, .. K-1; raise ClassifierError where it has no such."""
+    _check_fitted(estimator)
+    classes = getattr(estimator, "classes_", None)
+    if classes is None:
+        raise ClassifierError(
+            "not a fitted scikit-learn classifier: it has no classes_",
+            got=type(estimator).__name__,
+            mend="Call fit first; regressors and outlier detectors cannot be evaluated.",
+        )
+    try:
+        numbers = [int(label) for label in classes]
+        exact = all(isinstance(label, str) or number == label for number, label in zip(numbers, classes, strict=True))
+    except (TypeError, ValueError):
+        numbers, exact = [], False
+    if not exact or sorted(numbers) != list(range(len(numbers))) or len(numbers) < 2:
+        raise ClassifierError(
+            "the classes of the estimator are not 0 .. K-1",
+            got=list(classes)[:12],
+            allowed="whole numbers from 0 to K - 1, or strings of them, at least two",
+            mend="Fit it on encoded labels: sklearn.preprocessing.LabelEncoder().fit_transform(labels).",
+        )
+    return tuple(int(position) for position in np.argsort(numbers))
+
+
+def inferred_shape(estimator: Any) -> tuple[int, int, int] | None:
+    """Guess (C, H, W) from the number of pixels: a grey square, else a coloured one, else None."""
+    count = int(getattr(estimator, "n_features_in_", 0))
+    for channels in (1, 3):
+        side = math.isqrt(count // channels)
+        if side and channels * side * side == count:
+            return channels, side, side
+    return None
+
+
+def _check_fitted(estimator: Any) -> None:
+    from sklearn.exceptions import NotFittedError
+    from sklearn.utils.validation import check_is_fitted
+
+    if not hasattr(estimator, "fit"):
+        return
+    try:
+        check_is_fitted(estimator)
+    except NotFittedError as error:
+        raise ClassifierError(
+            "the estimator is not fitted", got=type(estimator).__name__, mend="Call fit before handing it over."
+        ) from error
+
+
+def _ask(estimator: Any, method: str, flat: NDArray[np.float64]) -> NDArray[Any]:
+    with warnings.catch_warnings():
+        # Fitted on a table with column names: an array is no mistake here.
+        warnings.filterwarnings("ignore", message="X does not have valid feature names")
+        return np.asarray(getattr(estimator, method)(flat))
+
+
+def _trial_inputs(estimator: Any, bounds: tuple[float, float]) -> NDArray[np.float32] | None:
+    """Return seeded random images in the range that the estimator was fitted on, flat as it takes them."""
+    count = getattr(estimator, "n_features_in_", None)
+    if count is None:
+        return None
+    low, high = bounds
+    return np.float32(low) + np.float32(high - low) * np.random.default_rng(0).random((_TRIALS, 1, 1, int(count)), "f4")
+
+
+def _twin_backend(
+    estimator: Any, columns: tuple[int, ...], prepare: Preprocessing, device: str
+) -> tuple[TorchBackend | None, str]:
+    from pytest_robustness.classifiers.twins import build_twin
+
+    twin = build_twin(estimator, columns)
+    if twin is None:
+        return None, ""
+    deviation = _deviation(estimator, columns, twin, prepare.bounds)
+    if not deviation <= _TOLERANCE:
+        return None, f"no gradients: the differentiable twin deviates from the estimator by {deviation:.2g}"
+    backend = TorchBackend(
+        module=to_device(twin.module, device),
+        device=device,
+        outputs="logits",
+        prepare=prepare,
+        kind="scikit-learn",
+        link=twin.link,
+        flattens=True,
+    )
+    return backend, ""
+
+
+def _deviation(estimator: Any, columns: tuple[int, ...], twin: Twin, bounds: tuple[float, float]) -> float:
+    """Return the largest difference between twin and estimator on random images, in scores and in probabilities."""
+    pixels = _trial_inputs(estimator, bounds)
+    if pixels is None:
+        return math.inf
+    logits = TorchBackend(module=twin.module, device="cpu", outputs="logits").scores(pixels)
+    pairs = []
+    for method in ("decision_function", "predict_proba"):
+        if hasattr(estimator, method):
+            theirs = EstimatorBackend(estimator=estimator, method=method, columns=columns).scores(pixels)
+            ours = logits if method == "decision_function" else np.exp(LINKS[twin.link or "softmax"](logits))
+            pairs.append((ours, theirs))
+    if any(ours.shape != theirs.shape for ours, theirs in pairs):
+        return math.inf
+    # np.max, not max, because it hands NaN on.
+    return float(np.max([np.max(np.abs(ours - theirs) / np.maximum(1, np.abs(theirs))) for ours, theirs in pairs]))
+
+
+def _disagreement(backend: EstimatorBackend) -> str:
+    """Say where the largest score of random images is not the estimator's own prediction; empty where it is."""
+    pixels = _trial_inputs(backend.estimator, backend.prepare.bounds)
+    if pixels is None or backend.method == "predict":
+        return ""
+    backend = replace(backend, prepare=Preprocessing())
+    scores = backend.scores(pixels)
+    labels = replace(backend, method="predict").scores(pixels)
+    if scores.shape != (len(pixels), len(backend.columns)):
+        return f"{backend.method} was not used: it gives {scores.shape[1:]} scores for {len(backend.columns)} classes"
+    wrong = int((scores.argmax(axis=1) != labels).sum())
+    if not wrong:
+        return ""
+    return f"predict and {backend.method} disagree on {wrong} of {len(pixels)} random images"
