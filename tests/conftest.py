@@ -8,6 +8,10 @@ from pathlib import Path
 import hypothesis
 import pytest
 
+# One thread for torch and the linear algebra of numpy, here and in every process that a test starts: the suite runs in
+# several processes, and threads that wait for each other cost more than they bring on images this small.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 pytest_plugins = ["pytester"]
 
 hypothesis.settings.register_profile("robustness", deadline=None, max_examples=50, derandomize=True)

@@ -19,7 +19,11 @@ Each message says, in this order: what was wrong, what was got, what is allowed,
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from numbers import Integral, Real
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 _ABSENT = object()
 
@@ -39,9 +43,7 @@ class RobustnessError(Exception):
         What the user can do about it, as a sentence.
     """
 
-    def __init__(
-        self, what: str, *, got: object = _ABSENT, allowed: str | Iterable[str] = "", mend: str = ""
-    ) -> None:
+    def __init__(self, what: str, *, got: object = _ABSENT, allowed: str | Iterable[str] = "", mend: str = "") -> None:
         message = what
         if got is not _ABSENT:
             message += f": got {_shorten(got)}"
@@ -112,11 +114,12 @@ def unknown_name(kind: str, got: object, allowed: Iterable[str], *, mend: str = 
 
 
 def check_number(name: str, value: object, *, minimum: float, whole: bool = False, above: bool = False) -> None:
-    """Raise ParameterError unless `value` is a finite number (an int where `whole`) of at least, or above, `minimum`."""
+    """Raise ParameterError unless `value` is finite, at least (or `above`) `minimum`, and an int where `whole`."""
     kind = "a whole number" if whole else "a finite number"
     allowed = f"{kind} {'greater than' if above else 'of at least'} {minimum:g}"
-    right_type = isinstance(value, int if whole else (int, float)) and not isinstance(value, bool)
-    if not right_type or not math.isfinite(value) or value < minimum or (above and value == minimum):  # type: ignore[arg-type,operator]
+    # numpy registers its scalars with these classes, so that np.float32(0.1) is as good as 0.1.
+    number = value if isinstance(value, Integral if whole else Real) and not isinstance(value, bool) else math.nan
+    if not math.isfinite(number) or number < minimum or (above and number == minimum):
         raise ParameterError(f"{name} is out of range", got=value, allowed=allowed)
 
 

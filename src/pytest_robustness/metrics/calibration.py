@@ -233,7 +233,8 @@ def calibration_interval(
       Davison & Hinkley, "Bootstrap Methods and their Application", 1997, eq. 5.6), which takes off the bias that the
       resamples show, and value - upper quantile of the error of labels drawn from the probabilities; at least 0. So
       it is 0 wherever the value is no more than a perfectly calibrated model would show.
-    - ``high`` is value + (mean - lower quantile of the resamples). The bias is left in, which errs to the safe side.
+    - ``high`` is value + (mean - lower quantile of the resamples), at most 1. The bias is left in, which errs to the
+      safe side.
 
     Parameters
     ----------
@@ -273,8 +274,9 @@ def calibration_interval(
         by_chance[repeat] = statistic(checked, drawn)
     lower, upper = np.quantile(resampled, (tail, 1 - tail))
     low = value - max(upper - value, np.quantile(by_chance, 1 - tail))
-    # For few repeats the mean may lie below the quantile.
-    return Interval(max(0.0, float(low)), float(value + max(0.0, resampled.mean() - lower)))
+    # For few repeats the mean may lie below the quantile. No calibration error exceeds 1.
+    high = value + max(0.0, resampled.mean() - lower)
+    return Interval(max(0.0, float(low)), max(value, min(1.0, float(high))))
 
 
 def _bins(probabilities: npt.ArrayLike, labels: npt.ArrayLike, bins: int, binning: Binning) -> Bins:
