@@ -1,0 +1,9 @@
+"""Attacks: frozen dataclasses with one public method, ``run``."""
+
+from pytest_robustness.attacks.base import Attack
+from pytest_robustness.attacks.fgsm import FGSM
+from pytest_robustness.attacks.pgd import PGD
+from pytest_robustness.attacks.registry import ATTACKS, make_attack
+from pytest_robustness.attacks.sanity import zero_gradients
+
+__all__ = ["ATTACKS", "FGSM", "PGD", "Attack", "make_attack", "zero_gradients"]

@@ -1,0 +1,145 @@
+"""The sets that an attack may move in: a norm ball around each image, cut by the bounds of the pixels.
+
+Both balls are *exact*: whatever float32 rounding does, a projected image x' has ``||x' - x|| <= eps`` when the
+difference and its norm are computed in float64 from the float32 pixels, and lies in [0, 1].
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from pytest_robustness.transforms.random import sample_normal, sample_uniform
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+
+_SUM_ROUNDING = 1e-9
+"""More than a sum of squares can be off, in whatever order it is summed: the radius keeps this distance."""
+
+
+class Ball(Protocol):
+    """A set of allowed images around each of B clean images of shape (B, C, H, W)."""
+
+    def project(self, points: Tensor) -> Tensor:
+        """Return the nearest allowed images, (B, C, H, W) float32."""
+
+    def ascend(self, points: Tensor, gradient: Tensor, size: float) -> Tensor:
+        """Return the allowed images one step of length `size` along the steepest ascent of the norm."""
+
+    def random(self, ids: NDArray[np.int64], *, seed: int, stream: str, index: int) -> Tensor:
+        """Return a random allowed image for each clean one, drawn from the noise of its own sample."""
+
+    def keep(self, rows: Tensor) -> Ball:
+        """Return the ball around the chosen rows only."""
+
+
+@dataclass(frozen=True)
+class LinfBall:
+    """All images that differ by at most `eps` in every pixel."""
+
+    centre: Tensor
+    eps: float
+    lower: Tensor
+    upper: Tensor
+
+    @classmethod
+    def around(cls, images: Tensor, eps: float) -> LinfBall:
+        """Build the ball around `images`.
+
+        The corners are computed in float64 and rounded inwards; `eps` is first rounded down to a float32, so that even
+        a difference rounded to float32 does not exceed it.
+        """
+        radius = float(_round_down(eps))
+        exact = images.double()
+        return cls(
+            images,
+            radius,
+            _round_inwards((exact - radius).clamp(min=0.0), math.inf),
+            _round_inwards((exact + radius).clamp(max=1.0), -math.inf),
+        )
+
+    def project(self, points: Tensor) -> Tensor:
+        """Clamp every pixel between its corners."""
+        return torch.minimum(torch.maximum(points, self.lower), self.upper)
+
+    def ascend(self, points: Tensor, gradient: Tensor, size: float) -> Tensor:
+        """Step by the sign of the gradient."""
+        return self.project(points + size * gradient.sign())
+
+    def random(self, ids: NDArray[np.int64], *, seed: int, stream: str, index: int) -> Tensor:
+        """Draw uniformly from the whole ball, then clamp, as is usual: half of the black pixels stay black."""
+        share = sample_uniform(seed, stream, ids, tuple(self.centre.shape[1:]), index=index)
+        noise = torch.as_tensor(2 * share - 1, dtype=torch.float32, device=self.centre.device)
+        return self.project(self.centre + self.eps * noise)
+
+    def keep(self, rows: Tensor) -> LinfBall:
+        """Return the ball around the chosen rows."""
+        return LinfBall(self.centre[rows], self.eps, self.lower[rows], self.upper[rows])
+
+
+@dataclass(frozen=True)
+class L2Ball:
+    """All images at a Euclidean distance of at most `eps`."""
+
+    centre: Tensor
+    eps: float
+
+    @classmethod
+    def around(cls, images: Tensor, eps: float) -> L2Ball:
+        """Build the ball around `images`."""
+        return cls(images, float(eps))
+
+    def project(self, points: Tensor) -> Tensor:
+        """Clamp, then draw what is too far out straight towards the centre, every pixel rounded towards it."""
+        points = points.clamp(0.0, 1.0)
+        centre = self.centre.double()
+        difference = points.double() - centre
+        length = difference.flatten(1).norm(dim=1)[:, None, None, None]
+        radius = self.eps * (1 - _SUM_ROUNDING)
+        nearer = difference * (radius / length)
+        rounded = (centre + nearer).float()
+        too_far = (rounded.double() - centre).abs() > nearer.abs()
+        rounded = torch.where(too_far, torch.nextafter(rounded, self.centre), rounded)
+        return torch.where(length > radius, rounded, points)
+
+    def ascend(self, points: Tensor, gradient: Tensor, size: float) -> Tensor:
+        """Step along the normalised gradient; a zero gradient stays where it is."""
+        length = gradient.double().flatten(1).norm(dim=1).clamp(min=torch.finfo(torch.float64).tiny)
+        direction = gradient.double() / length[:, None, None, None]
+        return self.project((points.double() + size * direction).float())
+
+    def random(self, ids: NDArray[np.int64], *, seed: int, stream: str, index: int) -> Tensor:
+        """Draw uniformly from the ball: a normal direction at a distance of ``eps * u ** (1 / d)``."""
+        shape = tuple(self.centre.shape[1:])
+        size = math.prod(shape)
+        direction = sample_normal(seed, stream, ids, shape, index=index).reshape(len(ids), size)
+        direction /= np.linalg.norm(direction, axis=1, keepdims=True)
+        distance = self.eps * sample_uniform(seed, f"{stream}/distance", ids, (1,), index=index) ** (1 / size)
+        noise = torch.as_tensor((direction * distance).reshape(-1, *shape), device=self.centre.device)
+        return self.project((self.centre.double() + noise).float())
+
+    def keep(self, rows: Tensor) -> L2Ball:
+        """Return the ball around the chosen rows."""
+        return L2Ball(self.centre[rows], self.eps)
+
+
+BALLS: dict[str, type[LinfBall | L2Ball]] = {"linf": LinfBall, "l2": L2Ball}
+
+
+def _round_down(value: float) -> np.float32:
+    rounded = np.float32(value)
+    return rounded if float(rounded) <= value else np.nextafter(rounded, np.float32(-np.inf))
+
+
+def _round_inwards(corner: Tensor, towards: float) -> Tensor:
+    """Round a float64 corner to float32, never past the corner itself."""
+    rounded = corner.float()
+    passed = rounded.double() < corner if towards > 0 else rounded.double() > corner
+    return torch.where(passed, torch.nextafter(rounded, torch.full_like(rounded, towards)), rounded)
