@@ -1,0 +1,37 @@
+"""What can be measured: one file a family, each with its plan, its block and its summary."""
+
+from pytest_robustness.evaluations.accuracy import Accuracy
+from pytest_robustness.evaluations.adversarial import AdversarialAccuracy
+from pytest_robustness.evaluations.base import Block, Evaluation, Outcome, Subject
+from pytest_robustness.evaluations.calibration import Calibration
+from pytest_robustness.evaluations.corruption import CorruptionAccuracy
+from pytest_robustness.evaluations.families import FAMILIES, Family
+from pytest_robustness.evaluations.measurement import Measurement, Part
+from pytest_robustness.evaluations.ood import OutOfDistribution
+from pytest_robustness.evaluations.requirements import OVERRIDES, Requirement, make_requirement
+from pytest_robustness.evaluations.sensitivity import Sensitivity
+from pytest_robustness.evaluations.verdicts import RULES, Threshold, Verdict, judge
+
+__all__ = [
+    "FAMILIES",
+    "OVERRIDES",
+    "RULES",
+    "Accuracy",
+    "AdversarialAccuracy",
+    "Block",
+    "Calibration",
+    "CorruptionAccuracy",
+    "Evaluation",
+    "Family",
+    "Measurement",
+    "OutOfDistribution",
+    "Outcome",
+    "Part",
+    "Requirement",
+    "Sensitivity",
+    "Subject",
+    "Threshold",
+    "Verdict",
+    "judge",
+    "make_requirement",
+]

@@ -1,0 +1,52 @@
+"""Clean accuracy, with the confusion matrix."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from pytest_robustness.evaluations.base import Arrays, Block, Evaluation, Outcome, Subject, gather
+from pytest_robustness.evaluations.summaries import correct_part, measured, share_correct
+from pytest_robustness.metrics import confusion_matrix
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pytest_robustness.evaluations.measurement import Measurement
+
+
+@dataclass(frozen=True)
+class Accuracy(Evaluation):
+    """Share of the samples that the classifier labels correctly. Parts: the recall of each class."""
+
+    family = "accuracy"
+
+    def run_block(self, subject: Subject, block: Block) -> Arrays:
+        """Predict the samples of a block."""
+        samples = subject.samples(block)
+        predictions = subject.classifier.predict(samples.images, batch_size=subject.batch_size)
+        return {"predictions": predictions}
+
+    def summarise(
+        self, subject: Subject, outcomes: Mapping[Block, Outcome], *, confidence: float
+    ) -> tuple[Measurement, ...]:
+        """Reduce predictions to the accuracy, the recall of each class and the confusion matrix."""
+        labels, predictions = subject.dataset.labels, gather(outcomes, "predictions")
+        correct = predictions == labels
+        classes = subject.classifier.num_classes or int(max(labels.max(), predictions.max())) + 1
+        parts = [correct_part(f"class {k}", correct[labels == k], confidence) for k in np.unique(labels)]
+        confusion = confusion_matrix(predictions, labels, num_classes=classes)
+        return (
+            measured(
+                self,
+                subject,
+                outcomes,
+                "accuracy",
+                share_correct(correct, confidence),
+                confidence=confidence,
+                parts=parts,
+                details={"confusion": confusion.tolist()},
+            ),
+        )

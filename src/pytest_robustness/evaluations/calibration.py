@@ -1,0 +1,116 @@
+"""Whether the probabilities mean what they say."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from pytest_robustness.errors import check_number
+from pytest_robustness.evaluations.base import Arrays, Block, Evaluation, Outcome, Subject, gather
+from pytest_robustness.evaluations.summaries import Estimate, measured
+from pytest_robustness.metrics import (
+    brier_score,
+    calibration_interval,
+    expected_calibration_error,
+    mean_interval,
+    negative_log_likelihood,
+    reliability_bins,
+    rms_calibration_error,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from pytest_robustness.evaluations.measurement import Measurement
+
+Probabilities = NDArray[np.float64]
+Labels = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Calibration(Evaluation):
+    """Calibration errors (ECE, adaptive, maximum, RMS) and proper scores (Brier, negative log-likelihood).
+
+    Parameters
+    ----------
+    bins : int
+        Bins of the calibration errors but the RMS error, which takes bins of 100 samples (Hendrycks et al. 2019).
+    """
+
+    family = "calibration"
+
+    bins: int = field(default=15, metadata={"quiet": True})
+
+    def __post_init__(self) -> None:
+        """Refuse parameters out of their range."""
+        check_number("bins", self.bins, minimum=1, whole=True)
+
+    def run_block(self, subject: Subject, block: Block) -> Arrays:
+        """Return the probabilities of the samples of a block."""
+        images = subject.samples(block).images
+        return {"probabilities": subject.classifier.probabilities(images, batch_size=subject.batch_size)}
+
+    def summarise(
+        self, subject: Subject, outcomes: Mapping[Block, Outcome], *, confidence: float
+    ) -> tuple[Measurement, ...]:
+        """Reduce the probabilities to six metrics, the ECE first."""
+        probabilities, labels = gather(outcomes, "probabilities"), subject.dataset.labels
+        estimates = {
+            name: _binned(statistic, probabilities, labels, confidence, subject.seed)
+            for name, statistic in self._statistics().items()
+        }
+        estimates["brier"] = _mean(brier_score(probabilities, labels), _brier_terms(probabilities, labels), confidence)
+        with np.errstate(divide="ignore"):
+            losses = -np.log(probabilities[np.arange(len(labels)), labels])
+        estimates["nll"] = _mean(negative_log_likelihood(probabilities, labels), losses, confidence)
+        bins = [asdict(found) for found in reliability_bins(probabilities, labels, bins=self.bins) if found.n]
+        return tuple(
+            measured(
+                self,
+                subject,
+                outcomes,
+                name,
+                estimate,
+                confidence=confidence,
+                details={"bins": bins} if name == "ece" else None,
+            )
+            for name, estimate in estimates.items()
+        )
+
+    def _statistics(self) -> dict[str, Callable[[Probabilities, Labels], float]]:
+        error = partial(expected_calibration_error, bins=self.bins)
+        return {
+            "ece": error,
+            "ace": partial(error, binning="mass"),
+            "mce": partial(error, norm="max"),
+            "rms": rms_calibration_error,
+        }
+
+
+def _binned(
+    statistic: Callable[[Probabilities, Labels], float],
+    probabilities: Probabilities,
+    labels: Labels,
+    confidence: float,
+    seed: int,
+) -> Estimate:
+    interval = calibration_interval(probabilities, labels, statistic, confidence=confidence, seed=seed)
+    return Estimate(statistic(probabilities, labels), *interval)
+
+
+def _mean(value: float, terms: NDArray[np.float64], confidence: float) -> Estimate:
+    if not np.isfinite(terms).all():
+        return Estimate(value, 0.0, float("inf"))
+    low, high = mean_interval(terms, confidence=confidence)
+    return Estimate(value, max(low, 0.0), high)
+
+
+def _brier_terms(probabilities: Probabilities, labels: Labels) -> NDArray[np.float64]:
+    truth = np.zeros_like(probabilities)
+    truth[np.arange(len(labels)), labels] = 1.0
+    terms: NDArray[np.float64] = ((probabilities - truth) ** 2).sum(axis=1)
+    return terms

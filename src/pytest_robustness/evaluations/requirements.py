@@ -1,0 +1,74 @@
+"""Requirements: an evaluation with its thresholds, made alike from a marker, a table or a call."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from pytest_robustness.errors import ConfigurationError, RobustnessError, unknown_name
+from pytest_robustness.evaluations.families import FAMILIES
+from pytest_robustness.evaluations.verdicts import Threshold
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from pytest_robustness.evaluations.base import Evaluation
+    from pytest_robustness.evaluations.measurement import Measurement
+
+OVERRIDES = ("data", "n", "seed", "batch_size", "confidence", "verdict", "inconclusive")
+"""Settings of a run that one requirement may set for itself."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Requirement:
+    """What must hold: an evaluation, bounds on its metrics, and the settings it brings along.
+
+    A requirement without thresholds only measures.
+    """
+
+    evaluation: Evaluation
+    thresholds: tuple[Threshold, ...] = ()
+    overrides: Mapping[str, Any] = dataclasses.field(default_factory=dict)
+
+    def judged(self, measurement: Measurement) -> list[tuple[Measurement, Threshold | None]]:
+        """Pair every metric of a measurement with its threshold, or with None where it is only measured."""
+        bounds = {threshold.metric: threshold for threshold in self.thresholds}
+        return [(m, bounds.get(m.metric)) for m in (measurement, *measurement.others)]
+
+
+def make_requirement(family: str, keys: Mapping[str, Any]) -> Requirement:
+    """Make a requirement from the keys of a marker or of a table.
+
+    Parameters
+    ----------
+    family : str
+        A name of `FAMILIES`.
+    keys : mapping
+        Parameters of the evaluation, thresholds such as ``min_accuracy``, and overrides such as ``n``.
+
+    Raises
+    ------
+    ConfigurationError
+        For a name or a value that is not allowed; the message names those that are.
+    """
+    if family not in FAMILIES:
+        raise ConfigurationError(str(unknown_name("family", family, FAMILIES)))
+    known = FAMILIES[family].thresholds
+    parameters = {key: value for key, value in keys.items() if key not in known and key not in OVERRIDES}
+    try:
+        _refuse_near_thresholds(family, parameters)
+        evaluation = FAMILIES[family].evaluation.build(**parameters)
+        thresholds = tuple(Threshold(*known[key], keys[key]) for key in keys if key in known)
+    except RobustnessError as error:
+        hint = f"Thresholds of {family}: {', '.join(known)}; settings: {', '.join(OVERRIDES)}."
+        raise ConfigurationError(f"{family}: {error}. {hint}") from error
+    overrides = {key: keys[key] for key in OVERRIDES if key in keys}
+    return Requirement(evaluation=evaluation, thresholds=thresholds, overrides=overrides)
+
+
+def _refuse_near_thresholds(family: str, parameters: Mapping[str, Any]) -> None:
+    """Refuse an unknown ``min_...`` or ``max_...`` by its own name: a mistyped threshold must never be ignored."""
+    for key in parameters:
+        if key.startswith(("min_", "max_")):
+            raise unknown_name(f"threshold of the family {family!r}", key, FAMILIES[family].thresholds)

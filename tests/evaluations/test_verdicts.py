@@ -1,0 +1,171 @@
+from __future__ import annotations
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pytest_robustness.errors import ParameterError
+from pytest_robustness.evaluations import RULES, Measurement, Threshold, judge
+from pytest_robustness.evaluations.verdicts import default_rule
+
+AT_LEAST = Threshold("accuracy", ">=", 0.85)
+
+
+def decide(make, bound, rule, *, op=">=", **changes):
+    measurement = make(**changes)
+    return judge(measurement, Threshold(measurement.metric, op, bound), rule=rule).decision
+
+
+@pytest.mark.parametrize(
+    ("rule", "bound", "expected"),
+    [
+        # The value is 0.90 with the interval 0.88 to 0.92.
+        ("point", 0.85, "passed"),
+        ("point", 0.90, "passed"),
+        ("point", 0.91, "failed"),
+        ("verify", 0.85, "passed"),
+        ("verify", 0.88, "passed"),
+        ("verify", 0.89, "inconclusive"),
+        ("verify", 0.91, "inconclusive"),
+        ("verify", 0.92, "inconclusive"),
+        ("verify", 0.93, "failed"),
+        ("regress", 0.85, "passed"),
+        ("regress", 0.89, "passed"),
+        ("regress", 0.91, "passed"),
+        ("regress", 0.93, "failed"),
+    ],
+)
+def test_the_three_rules(make, rule, bound, expected):
+    assert decide(make, bound, rule) == expected
+
+
+@pytest.mark.parametrize(("rule", "bound"), [("point", 0.89), ("verify", 0.87), ("regress", 0.87)])
+def test_an_upper_bound_fails_on_the_other_side(make, rule, bound):
+    changes = {"metric": "ece", "higher_is_better": False}
+    assert decide(make, bound, rule, op="<=", **changes) == "failed"
+    assert decide(make, 0.95, rule, op="<=", **changes) == "passed"
+    inside = {"point": "passed", "verify": "inconclusive", "regress": "passed"}[rule]
+    assert decide(make, 0.91, rule, op="<=", **changes) == inside
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_a_strict_bound_is_not_met_by_equality(make, rule):
+    exact = {"value": 0.9, "low": 0.9, "high": 0.9}
+    assert decide(make, 0.9, rule, op=">", **exact) == "failed"
+    assert decide(make, 0.9, rule, op=">=", **exact) == "passed"
+    assert decide(make, 0.9, rule, op="<", **exact) == "failed"
+    assert decide(make, 0.9, rule, op="<=", **exact) == "passed"
+
+
+def test_point_where_all_was_measured_else_verify(make):
+    assert default_rule(make()) == "verify"
+    assert default_rule(make(n=10_000)) == "point"
+    assert judge(make(), Threshold("accuracy", ">=", 0.89)).decision == "inconclusive"
+    assert judge(make(n=10_000), Threshold("accuracy", ">=", 0.89)).decision == "passed"
+
+
+@pytest.mark.parametrize("rule", [*RULES, None])
+@pytest.mark.parametrize("op", [">=", ">", "<=", "<"])
+def test_nan_never_passes(make, rule, op):
+    threshold = Threshold("accuracy", op, 0.5)
+    assert judge(make(value=math.nan), threshold, rule=rule).decision == "failed"
+    if rule in {"verify", "regress"}:
+        for end in ("low", "high"):
+            assert judge(make(**{end: math.nan}), threshold, rule=rule).decision == "inconclusive"
+
+
+SHARES = st.floats(0, 1) | st.just(math.nan)
+
+
+def accuracy(value, low, high, **changes):
+    fixed = {"family": "accuracy", "metric": "accuracy", "parameters": {}, "confidence": 0.95, "higher_is_better": True}
+    return Measurement(value=value, low=low, high=high, **{"n": 10, "population": 10, **fixed, **changes})
+
+
+@given(st.tuples(SHARES, SHARES, SHARES), st.floats(0, 1), st.sampled_from([">=", ">", "<=", "<"]))
+def test_a_fault_never_passes(figures, bound, op):
+    for population in (10, 100):
+        faulty = accuracy(*figures, population=population, faults=("the gradient is zero",))
+        for rule in (*RULES, None):
+            verdict = judge(faulty, Threshold("accuracy", op, bound), rule=rule)
+            assert verdict.decision in {"failed", "inconclusive"}
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_the_reason_names_the_fault(make, rule):
+    verdict = judge(make(value=1.0, low=0.99, high=1.0, faults=("masked gradients",)), AT_LEAST, rule=rule)
+    assert verdict.decision == "failed"
+    assert "cannot be relied on: masked gradients" in verdict.reason
+
+
+def test_reasons_hold_the_figures(make):
+    assert judge(make(), AT_LEAST, rule="point").reason == "0.9 >= 0.85"
+    assert judge(make(value=0.8), AT_LEAST, rule="point").reason == "0.8 misses >= 0.85 by 0.05"
+    assert judge(make(), AT_LEAST, rule="verify").reason == "95 % interval [0.88, 0.92] lies wholly >= 0.85"
+    reason = judge(make(low=0.5, high=0.6), AT_LEAST, rule="verify").reason
+    assert reason == "95 % interval [0.5, 0.6] lies wholly outside >= 0.85"
+
+
+def test_inconclusive_says_how_many_samples_would_settle_it(make):
+    from scipy.stats import beta
+
+    verdict = judge(make(), Threshold("accuracy", ">=", 0.89), rule="verify")
+    n = int(verdict.reason.split("about ")[1].split(" samples")[0].replace(",", ""))
+    assert 1000 < n <= 10_000
+
+    def low(count):  # Clopper and Pearson 1934
+        return beta.ppf(0.025, 0.9 * count, 0.1 * count + 1)
+
+    assert low(n) > 0.89
+    assert low(n / 2) < 0.89
+    close = judge(make(), Threshold("accuracy", ">=", 0.8999), rule="verify").reason
+    assert "all 10,000 samples under the rule 'point'" in close
+    assert "samples" not in judge(make(n=10_000), Threshold("accuracy", ">=", 0.89), rule="verify").reason
+    equal = judge(make(), Threshold("accuracy", ">=", 0.9), rule="verify")
+    assert equal.reason.endswith("all samples would settle it")
+    other = judge(make(metric="auroc"), Threshold("auroc", ">=", 0.89), rule="verify")
+    assert other.reason.endswith("all samples would settle it")
+
+
+@given(st.floats(0, 1), st.floats(0, 1), st.floats(0, 1), st.floats(0, 1))
+def test_regress_passes_whatever_verify_passes(a, b, c, bound):
+    low, value, high = sorted((a, b, c))
+    measurement, threshold = accuracy(value, low, high), Threshold("accuracy", ">=", bound)
+    by_rule = {rule: judge(measurement, threshold, rule=rule).decision for rule in RULES}
+    if by_rule["verify"] != "inconclusive":
+        assert by_rule == dict.fromkeys(RULES, by_rule["verify"])
+    else:
+        assert by_rule["regress"] == "passed"
+
+
+def test_unknown_rules_and_other_metrics_are_refused(make):
+    with pytest.raises(ParameterError, match="allowed: point, verify, regress"):
+        judge(make(), AT_LEAST, rule="verfy")
+    with pytest.raises(ParameterError, match="another metric"):
+        judge(make(), Threshold("worst", ">=", 0.5))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("accuracy", "=>", 0.5), "allowed: >=, >, <=, <"),
+        (("accuracy", ">=", "0.5"), "finite number"),
+        (("accuracy", ">=", math.nan), "finite number"),
+        (("accuracy", ">=", math.inf), "finite number"),
+        (("accuracy", ">=", True), "finite number"),
+        (("accuracy", ">=", None), "finite number"),
+        (("accuracy", ">=", 85), r"out of range.*85 % is 0\.85"),
+        (("fpr95", "<=", 30), r"30 % is 0\.3"),
+        (("ece", "<=", 2), r"2 % is 0\.02"),
+        (("accuracy", ">=", -0.1), "out of range"),
+    ],
+)
+def test_impossible_bounds_are_refused(arguments, message):
+    with pytest.raises(ParameterError, match=message):
+        Threshold(*arguments)
+
+
+def test_metrics_beyond_one_may_have_bounds_beyond_one():
+    assert [Threshold(metric, "<=", 1.5).bound for metric in ("nll", "brier", "mce", "max_drop")] == [1.5] * 4
