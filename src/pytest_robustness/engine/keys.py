@@ -1,0 +1,100 @@
+"""Keys: hashes of everything that an outcome depends on, so that equal keys mean equal outcomes."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from functools import cache
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pytest_robustness.classifiers.fingerprint import estimator_fingerprint, torch_fingerprint
+
+if TYPE_CHECKING:
+    from pytest_robustness.classifiers import Classifier
+    from pytest_robustness.evaluations import Block, Evaluation, Subject
+
+_PACKAGE = __name__.partition(".")[0]
+_ROOMS = ("metrics", "transforms", "classifiers", "datasets", "attacks", "evaluations")
+_LIBRARIES = ("torch", "numpy", "scipy", "scikit-learn")
+
+
+def evaluation_key(evaluation: Evaluation, subject: Subject, state: str) -> str:
+    """Return the hash of all that the outcomes of an evaluation depend on, but for the samples of a block.
+
+    Parameters
+    ----------
+    evaluation : Evaluation
+    subject : Subject
+    state : str
+        The `model_state` of its classifier, as it is now.
+    """
+    return digest(
+        {
+            "code": code_version(),
+            "classifier": subject.classifier.fingerprint,
+            "state": state,
+            "family": evaluation.family,
+            "kinds": [f"{kind.__module__}.{kind.__qualname__}" for kind in _kinds(evaluation)],
+            "parameters": evaluation.parameters(),
+            "seed": subject.seed,
+            "batch_size": subject.batch_size,
+        }
+    )
+
+
+def block_key(evaluation: str, subject: Subject, block: Block) -> str:
+    """Return the hash of a block: its evaluation, its place and the content of its samples."""
+    return digest(
+        {
+            "evaluation": evaluation,
+            "part": block.part,
+            "points": block.points,
+            "samples": subject.samples(block).fingerprint,
+        }
+    )
+
+
+def is_ours(evaluation: Evaluation) -> bool:
+    """Return whether all code of an evaluation is that of this package, which `code_version` covers."""
+    return all(kind.__module__.partition(".")[0] == _PACKAGE for kind in _kinds(evaluation))
+
+
+@cache
+def code_version() -> str:
+    """Return a hash of the code that computes outcomes, and the versions of the libraries under it."""
+    content = hashlib.sha256()
+    package = Path(__file__).parent.parent
+    for room in _ROOMS:
+        for path in sorted((package / room).rglob("*.py")):
+            content.update(path.relative_to(package).as_posix().encode())
+            content.update(path.read_bytes())
+    for library in _LIBRARIES:
+        content.update(f"{library}={version(library)}".encode())
+    return content.hexdigest()
+
+
+def model_state(classifier: Classifier) -> str:
+    """Return a hash of the model as it is now; empty for a model that cannot be looked into.
+
+    `Classifier.fingerprint` is that of the model when it was loaded. A module that is trained further, or an estimator
+    that is fitted again, is another model.
+    """
+    backend = classifier.backend
+    if hasattr(backend, "module"):
+        return torch_fingerprint(backend.module)[0]
+    if hasattr(backend, "estimator"):
+        return estimator_fingerprint(backend.estimator)[0]
+    return ""
+
+
+def digest(content: dict[str, Any]) -> str:
+    """Return the SHA-256 of builtin values."""
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def _kinds(evaluation: Evaluation) -> list[type]:
+    """Return the classes whose code runs: that of the evaluation, and that of its attack where it has one."""
+    attack = getattr(evaluation, "attack", None)
+    return [type(evaluation)] if attack is None else [type(evaluation), type(attack)]

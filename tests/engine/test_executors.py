@@ -1,0 +1,39 @@
+from __future__ import annotations
+
+import pytest
+
+from pytest_robustness.classifiers import load_classifier
+from pytest_robustness.engine import SerialExecutor
+from pytest_robustness.engine.executors import EXECUTORS, make_executor, timed_block
+from pytest_robustness.errors import ParameterError
+from pytest_robustness.evaluations import Accuracy, AdversarialAccuracy, Block, Subject
+
+
+@pytest.fixture
+def subject(net, dataset):
+    return Subject(load_classifier(net), dataset, 0, 500)
+
+
+def test_blocks_run_in_their_order(subject):
+    blocks = [Block(10, 30), Block(0, 10), Block(30, 60)]
+    found = list(SerialExecutor().run(Accuracy(), subject, blocks))
+    assert [block for block, _ in found] == blocks
+    assert [len(outcome.arrays["predictions"]) for _, outcome in found] == [20, 10, 30]
+    assert [outcome.forwards for _, outcome in found] == [20, 10, 30]
+
+
+def test_a_block_knows_its_own_cost(subject):
+    first = timed_block(AdversarialAccuracy("fgsm", eps=0.01), subject, Block(0, 50))
+    second = timed_block(AdversarialAccuracy("fgsm", eps=0.01), subject, Block(0, 50))
+    assert (first.forwards, first.backwards) == (second.forwards, second.backwards)
+    assert first.backwards > 0
+    assert first.seconds > 0
+    assert not first.cached
+
+
+def test_names():
+    assert {name: type(make_executor(name)) for name in EXECUTORS} == {"serial": SerialExecutor}
+    mine = SerialExecutor()
+    assert make_executor(mine) is mine
+    with pytest.raises(ParameterError, match="unknown executor"):
+        make_executor("parallel")
