@@ -1,0 +1,46 @@
+"""Records of what was measured and judged, and the formats they are written in.
+
+Nothing is measured or judged here: rows come in as plain data, and leave as a terminal table, JSON, Markdown, CSV, a
+data frame or one HTML page. The names below are loaded on first use, because the settings in this room are imported at
+the start of every pytest run; each renderer, in turn, imports what it needs when it is called.
+"""
+
+from __future__ import annotations
+
+import importlib
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pytest_robustness.scorecard.card import Scorecard
+    from pytest_robustness.scorecard.rows import BoundRow, DataCard, ModelCard, PartRow, Row
+    from pytest_robustness.scorecard.schema import json_schema
+    from pytest_robustness.scorecard.terminal import render_terminal
+
+__all__ = [
+    "BoundRow",
+    "DataCard",
+    "ModelCard",
+    "PartRow",
+    "Row",
+    "Scorecard",
+    "json_schema",
+    "render_terminal",
+]
+
+_FILE_OF = {
+    "BoundRow": "rows",
+    "DataCard": "rows",
+    "ModelCard": "rows",
+    "PartRow": "rows",
+    "Row": "rows",
+    "Scorecard": "card",
+    "render_terminal": "terminal",
+    "json_schema": "schema",
+}
+
+
+def __getattr__(name: str) -> object:
+    if name not in _FILE_OF:
+        message = f"module {__name__!r} has no attribute {name!r}"
+        raise AttributeError(message)
+    return getattr(importlib.import_module(f"{__name__}.{_FILE_OF[name]}"), name)

@@ -1,0 +1,192 @@
+"""Figures of measurements: a row in, a matplotlib figure out (never pyplot, which keeps global state).
+
+Colours are placeholders that `pictures` replaces by variables of the page, so that one picture suits light and dark.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal
+
+from pytest_robustness.scorecard.format import one_line, value_text
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from pytest_robustness.scorecard.rows import Row
+
+INK, MUTED, LINE, BLUE, ORANGE, PAPER = "#010101", "#010102", "#010103", "#010104", "#010105", "#010106"
+
+_WIDTH = 5.2  # inches, of every picture, so that text has one size in all of them
+
+
+def _figure(width: float, height: float) -> Figure:
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=(width, height), layout="constrained")
+
+
+def surface(row: Row) -> Figure:
+    """Draw accuracy over gamma and brightness, with contours, the asked level and the untouched image marked."""
+    import numpy as np
+
+    gamma, brightness = np.asarray(row.details["gamma"], float), np.asarray(row.details["brightness"], float)
+    accuracy = np.asarray(row.details["accuracy"], float)  # (gamma, brightness)
+    figure = _figure(_WIDTH, 4.2)
+    axes = figure.subplots()
+    if 1 in accuracy.shape:
+        return _profile(figure, axes, gamma, brightness, accuracy)
+    shading: Literal["gouraud", "nearest"] = "gouraud" if np.isfinite(accuracy).all() else "nearest"
+    mesh = axes.pcolormesh(
+        brightness, gamma, accuracy, cmap="cividis", vmin=0, vmax=1, shading=shading, rasterized=True
+    )
+    _contours(axes, brightness, gamma, accuracy, row.details.get("level"))
+    if brightness.min() <= 0 <= brightness.max() and gamma.min() <= 1 <= gamma.max():
+        axes.plot(0, 1, marker="o", markersize=6, color="white", markeredgecolor="black")
+        box = {"boxstyle": "round,pad=0.25", "facecolor": "white", "alpha": 0.8, "linewidth": 0}
+        axes.annotate("unchanged", (0, 1), (8, 6), textcoords="offset points", color="black", fontsize=8, bbox=box)
+    _gamma_axis(axes, gamma)
+    axes.set(xlabel="brightness added", ylabel="gamma")
+    bar = figure.colorbar(
+        mesh, ax=axes, shrink=0.9, aspect=28, pad=0.02, format=lambda value, _: f"{100 * value:.0f} %"
+    )
+    bar.outline.set_visible(False)
+    return figure
+
+
+def _profile(figure: Figure, axes: Axes, gamma: Any, brightness: Any, accuracy: Any) -> Figure:
+    """Draw a curve where only one of gamma and brightness varies."""
+    name, place = ("brightness added", brightness) if len(gamma) == 1 else ("gamma", gamma)
+    axes.plot(place, accuracy.ravel(), color=BLUE, marker="o", markersize=3)
+    axes.set(xlabel=name, ylabel="accuracy", ylim=(0, 1))
+    _percent_axes(axes.yaxis)
+    return figure
+
+
+def _contours(axes: Axes, brightness: Any, gamma: Any, accuracy: Any, level: float | None) -> None:
+    lowest, highest = float(accuracy.min()), float(accuracy.max())
+    lines = [step / 10 for step in range(1, 10) if lowest < step / 10 < highest and step / 10 != level]
+    if lines:
+        drawn = axes.contour(brightness, gamma, accuracy, levels=lines, colors="white", linewidths=0.6, alpha=0.7)
+        axes.clabel(drawn, lines[1::2] or lines, fmt=lambda value: f"{100 * value:.0f} %", fontsize=7)
+    if level is not None and lowest < level < highest:
+        axes.contour(brightness, gamma, accuracy, levels=[level], colors="white", linewidths=3.4)
+        bold = axes.contour(brightness, gamma, accuracy, levels=[level], colors="black", linewidths=1.6)
+        axes.clabel(bold, fmt=lambda value: f"{100 * value:.4g} %", fontsize=8.5)
+
+
+def _gamma_axis(axes: Axes, gamma: Any) -> None:
+    """Show gamma by ratio where it spans some: 0.5 and 2 are equally far from 1."""
+    lowest, highest = float(gamma.min()), float(gamma.max())
+    if lowest <= 0 or highest / lowest < 2:
+        return
+    axes.set_yscale("log")
+    ticks = [tick for tick in (0.05, 0.1, 0.2, 0.3, 0.5, 0.7, 1, 1.5, 2, 3, 5, 10, 20) if lowest <= tick <= highest]
+    axes.set_yticks(ticks, [f"{tick:g}" for tick in ticks])
+    axes.set_yticks([], minor=True)
+
+
+def reliability(row: Row) -> Figure:
+    """Draw accuracy against confidence; the distance of a bar to the diagonal is what the ECE averages."""
+    bins = [entry for entry in row.details["bins"] if entry["n"]]
+    left, width = [entry["low"] for entry in bins], [entry["high"] - entry["low"] for entry in bins]
+    accuracy, confidence = [entry["accuracy"] for entry in bins], [entry["confidence"] for entry in bins]
+    figure = _figure(_WIDTH, 4.2)
+    top, bottom = figure.subplots(2, 1, sharex=True, height_ratios=[4, 1])
+    top.bar(left, accuracy, width, align="edge", color=BLUE, alpha=0.8, edgecolor=PAPER, linewidth=0.8)
+    top.plot([0, 1], [0, 1], color=MUTED, linewidth=1, linestyle=(0, (4, 3)))
+    top.vlines(confidence, accuracy, confidence, color=ORANGE, linewidth=1.6)
+    top.plot(confidence, confidence, "o", color=ORANGE, markersize=3)
+    top.set(xlim=(0, 1), ylim=(0, 1), ylabel="accuracy")
+    total = sum(entry["n"] for entry in bins)
+    bottom.bar(left, [entry["n"] / total for entry in bins], width, align="edge", color=MUTED, alpha=0.6)
+    bottom.set(xlabel="confidence", ylabel="share", ylim=(0, None))
+    _percent_axes(top.xaxis, top.yaxis, bottom.yaxis)
+    return figure
+
+
+def confusion(row: Row) -> Figure:
+    """Draw true against predicted classes: the diagonal is quiet, every mistake stands out."""
+    matrix = row.details["confusion"]
+    size = len(matrix)
+    figure = _figure(_WIDTH, max(4.2, 0.28 * min(size, 20)))
+    axes = figure.subplots()
+    axes.set(xlim=(-0.5, size - 0.5), ylim=(size - 0.5, -0.5), aspect="equal", xlabel="predicted", ylabel="true")
+    for true, counts in enumerate(matrix):
+        total = max(sum(counts), 1)
+        for predicted, count in enumerate(counts):
+            if count:
+                _cell(axes, true, predicted, count, count / total, with_text=size <= 20)
+    ticks = range(0, size, 1 if size <= 20 else size // 10)
+    axes.set_xticks(ticks, [str(tick) for tick in ticks])
+    axes.set_yticks(ticks, [str(tick) for tick in ticks])
+    return figure
+
+
+def _cell(axes: Axes, true: int, predicted: int, count: int, share: float, *, with_text: bool) -> None:
+    from matplotlib.patches import Rectangle
+
+    right = true == predicted
+    # Mistakes are few: the square root lets 1 % be seen beside 10 %.
+    strength = 0.15 + 0.35 * share if right else min(1.0, 0.12 + 1.6 * share**0.5)
+    square = Rectangle((predicted - 0.47, true - 0.47), 0.94, 0.94, color=BLUE if right else ORANGE, linewidth=0)
+    square.set_alpha(strength)
+    axes.add_patch(square)
+    if with_text:
+        axes.text(predicted, true, f"{count}", ha="center", va="center", fontsize=7.5, color=INK)
+
+
+def part_bars(row: Row) -> Figure:
+    """Draw the parts from best to worst with their intervals, and the bound where there is one."""
+    parts = sorted(row.parts, key=lambda part: (part.value != part.value, part.value))
+    figure = _figure(_WIDTH, max(1.4, 0.6 + 0.24 * len(parts)))
+    axes = figure.subplots()
+    # Only the bound on the worst part is a bound on each part.
+    bound = row.threshold.bound if row.threshold and row.metric == "worst" else None
+    colors = [ORANGE if bound is not None and part.value < bound else BLUE for part in parts]
+    axes.hlines(
+        range(len(parts)), [part.low for part in parts], [part.high for part in parts], colors, linewidth=5, alpha=0.4
+    )
+    axes.scatter([part.value for part in parts], range(len(parts)), s=22, c=colors, zorder=3)
+    for place, part in enumerate(parts):
+        axes.annotate(
+            value_text(row.metric, part.value),
+            (1.01, place),
+            xycoords=("axes fraction", "data"),
+            va="center",
+            fontsize=8,
+        )
+    if bound is not None:
+        axes.axvline(bound, color=MUTED, linewidth=1, linestyle=(0, (4, 3)))
+    axes.set_yticks(range(len(parts)), [one_line(part.name) for part in parts])
+    axes.set(xlim=(0, 1), xlabel="accuracy", ylim=(-0.7, len(parts) - 0.3))
+    axes.grid(axis="x", color=LINE, linewidth=0.6)
+    axes.set_axisbelow(True)
+    axes.tick_params(axis="y", length=0)
+    axes.spines["left"].set_visible(False)
+    _percent_axes(axes.xaxis)
+    return figure
+
+
+def histograms(row: Row) -> Figure:
+    """Draw how the anomaly scores of inliers and outliers lie to each other, each as a share of its own number."""
+    edges = row.details["edges"]
+    figure = _figure(_WIDTH, 3.6)
+    axes = figure.subplots()
+    for name, color in (("inlier", BLUE), ("outlier", ORANGE)):
+        counts = row.details[name]
+        total = max(sum(counts), 1)
+        shares = [count / total for count in counts]
+        axes.stairs(shares, edges, fill=True, color=color, alpha=0.35)
+        axes.stairs(shares, edges, color=color, linewidth=1.3, label=f"{name}s ({sum(counts):,})")
+    axes.set(
+        xlabel="anomaly score (larger is more anomalous)", ylabel="share", xlim=(edges[0], edges[-1]), ylim=(0, None)
+    )
+    axes.legend(frameon=False, loc="upper right")
+    _percent_axes(axes.yaxis)
+    return figure
+
+
+def _percent_axes(*axes: Any) -> None:
+    for axis in axes:
+        axis.set_major_formatter(lambda value, _: f"{100 * value:.4g} %")

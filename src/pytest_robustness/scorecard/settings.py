@@ -1,0 +1,189 @@
+"""The settings of a run, whoever asks for it: options of pytest, the command line, or a table of configuration."""
+
+from __future__ import annotations
+
+import dataclasses
+import tomllib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pytest_robustness.errors import ConfigurationError, RobustnessError, check_number, unknown_name
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+REPORT_SUFFIXES = (".json", ".md", ".html", ".csv")
+DEFAULT_DATA = "mnist"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Settings:
+    """What a run needs to know, checked.
+
+    Parameters
+    ----------
+    model : str, optional
+        Source of the classifier, see `load_classifier`.
+    data : str
+        Name or path of the data set.
+    n : int, optional
+        Samples drawn at random; by default all.
+    seed : int
+        Seed of the draw, of the order and of all noise.
+    device : str
+        Where a torch model runs.
+    batch_size : int, optional
+        Images in a forward pass.
+    executor : {"serial"}
+    confidence : float
+        Level of the intervals.
+    verdict : {"point", "verify", "regress"}, optional
+        By default ``point`` where all the data is measured, else ``verify``.
+    inconclusive : {"fail", "pass", "skip"}
+        What an inconclusive verdict does to a test.
+    early_stop : {"off"}
+    cache : bool
+        Whether outcomes are stored between runs.
+    report : tuple of str
+        Files to write; the suffix picks the format.
+    strict : bool
+        Missing data or extras fail instead of skip.
+    trusted : tuple of str
+        Types that a ``.skops`` file may contain beyond the default ones.
+    allow_pickle : tuple of str
+        SHA-256 of pickled models that may be loaded.
+
+    Raises
+    ------
+    ConfigurationError
+        For a value that is not allowed, naming the setting.
+    """
+
+    model: str | None = None
+    data: str = DEFAULT_DATA
+    n: int | None = None
+    seed: int = 0
+    device: str = "cpu"
+    batch_size: int | None = None
+    executor: str = "serial"
+    confidence: float = 0.95
+    verdict: str | None = None
+    inconclusive: str = "fail"
+    early_stop: str = "off"
+    cache: bool = True
+    report: tuple[str, ...] = ()
+    strict: bool = False
+    trusted: tuple[str, ...] = ()
+    allow_pickle: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        """Refuse what is not allowed."""
+        for name in ("report", "trusted", "allow_pickle"):
+            object.__setattr__(self, name, _texts(name, getattr(self, name)))
+        try:
+            self._check()
+        except ConfigurationError:
+            raise
+        except RobustnessError as error:
+            raise ConfigurationError(str(error)) from error
+
+    def _check(self) -> None:
+        for name in ("model", "data", "device"):
+            value = getattr(self, name)
+            if not isinstance(value, str) and not (name == "model" and value is None):
+                raise ConfigurationError(f"{name} must be text", got=value)
+        for name, minimum in (("n", 1), ("seed", 0), ("batch_size", 1)):
+            value = getattr(self, name)
+            if value is not None or name == "seed":
+                check_number(name, value, minimum=minimum, whole=True)
+        check_number("confidence", self.confidence, minimum=0.0, above=True)
+        if self.confidence >= 1:
+            raise ConfigurationError("confidence is out of range", got=self.confidence, allowed="between 0 and 1")
+        for name, allowed in _CHOICES.items():
+            value = getattr(self, name)
+            if value not in allowed and not (name == "verdict" and value is None):
+                raise unknown_name(name.replace("_", "-"), value, allowed)
+        for name in ("cache", "strict"):
+            if not isinstance(getattr(self, name), bool):
+                raise ConfigurationError(f"{name} must be true or false", got=getattr(self, name))
+        for path in self.report:
+            if Path(path).suffix.lower() not in REPORT_SUFFIXES:
+                raise ConfigurationError("unknown suffix of a report", got=path, allowed=REPORT_SUFFIXES)
+
+    def replaced(self, values: Mapping[str, Any]) -> Settings:
+        """Return the settings with some values replaced, checked again.
+
+        Raises
+        ------
+        ConfigurationError
+            For an unknown name or a value that is not allowed.
+        """
+        known = [f.name for f in dataclasses.fields(self)]
+        for name in values:
+            if name not in known:
+                raise ConfigurationError(str(unknown_name("setting", name, known)))
+        return dataclasses.replace(self, **values)
+
+
+_CHOICES: dict[str, tuple[str, ...]] = {
+    "executor": ("serial",),
+    "verdict": ("point", "verify", "regress"),
+    "inconclusive": ("fail", "pass", "skip"),
+    "early_stop": ("off",),
+}
+
+
+def read_tables(path: Path) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """Read the head table and the requirement tables of a TOML file.
+
+    Parameters
+    ----------
+    path : Path
+        A ``pyproject.toml`` has the tables ``[tool.robustness]`` and ``[[tool.robustness.require]]``; any other file
+        ``[robustness]`` and ``[[robustness.require]]``.
+
+    Returns
+    -------
+    head : dict
+        Settings by name, unchecked.
+    requirements : list of dict
+        Each with at least the key ``family``.
+
+    Raises
+    ------
+    ConfigurationError
+        Where the file is missing, is not TOML, or its tables have another form.
+    """
+    nested = path.name == "pyproject.toml"
+    try:
+        content = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise ConfigurationError(
+            "the configuration cannot be read", got=str(path), mend=f"{error.strerror}."
+        ) from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise ConfigurationError(f"{path} is not TOML: {error}") from error
+    outer = content.get("tool", {}) if nested else content
+    head = outer.get("robustness", {}) if isinstance(outer, dict) else outer
+    prefix = "tool.robustness" if nested else "robustness"
+    if not nested and "robustness" not in content:
+        raise ConfigurationError(f"{path} has no table [robustness]", got=sorted(content), allowed=f"[{prefix}]")
+    if not isinstance(head, dict):
+        raise ConfigurationError(f"{prefix} must be a table in {path}", got=head)
+    rest = {key: value for key, value in head.items() if key != "require"}
+    requirements = head.get("require", [])
+    if not isinstance(requirements, list) or not all(isinstance(entry, dict) for entry in requirements):
+        raise ConfigurationError(f"requirements must be tables [[{prefix}.require]] in {path}", got=requirements)
+    for entry in requirements:
+        if "family" not in entry:
+            raise ConfigurationError(f"a [[{prefix}.require]] without a family in {path}", got=entry)
+    return rest, requirements
+
+
+def _texts(name: str, value: object) -> tuple[str, ...]:
+    if isinstance(value, str):
+        return (value,)
+    if isinstance(value, (list, tuple)) and all(isinstance(item, str) for item in value):
+        return tuple(value)
+    raise ConfigurationError(f"{name} must be a list of texts", got=value)

@@ -1,0 +1,197 @@
+"""Run a list of requirements outside pytest, and the requirements to run where none are given."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from pytest_robustness.classifiers import Classifier, load_classifier
+from pytest_robustness.datasets import Dataset, as_dataset, mnist_c_corruptions
+from pytest_robustness.datasets.files import known_name
+from pytest_robustness.datasets.loading import is_path
+from pytest_robustness.engine import Evaluator, Progress
+from pytest_robustness.errors import ConfigurationError, DataUnavailableError, RobustnessError
+from pytest_robustness.evaluations import Requirement, judge, make_requirement
+from pytest_robustness.scorecard.record import Payload, make_payload
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Container, Iterable, Mapping, Sequence
+
+    from pytest_robustness.scorecard.settings import Settings
+
+
+class Evaluators:
+    """The evaluators of a run: one for each classifier, data set and group of settings, made when first asked for.
+
+    Parameters
+    ----------
+    cache : str, optional
+        Folder of stored outcomes.
+    progress : callable, optional
+        Handed to every evaluator.
+    """
+
+    def __init__(self, *, cache: str | None = None, progress: Callable[[Progress], None] | None = None) -> None:
+        self._cache = cache
+        self._progress = progress
+        # The model is kept beside its evaluator: while it lives, no other object can have its identity.
+        self._made: dict[tuple[Any, ...], tuple[object, Evaluator]] = {}
+        self._classifiers: dict[tuple[Any, ...], Classifier] = {}
+        self._datasets: dict[str, Dataset] = {}
+
+    def get(self, model: object, data: object, settings: Settings) -> Evaluator:
+        """Return the evaluator of a model (a source or an object) on data (a name or an object).
+
+        Raises
+        ------
+        RobustnessError
+            Where the model or the data cannot be loaded or evaluated.
+        """
+        classifier = self._classifier(model, settings)
+        dataset = self._dataset(data).sample(settings.n, seed=settings.seed)
+        # A callable may close over anything: its own identity is the only key that is surely not stale.
+        identity = classifier.fingerprint if classifier.cacheable else id(model)
+        place = (classifier.source, settings.device, dataset.fingerprint)
+        key = (identity, *place, settings.seed, settings.batch_size, settings.executor, settings.cache)
+        if key not in self._made:
+            evaluator = Evaluator(
+                classifier,
+                dataset,
+                seed=settings.seed,
+                batch_size=settings.batch_size,
+                executor=settings.executor,
+                cache=self._cache if settings.cache else None,
+                progress=self._progress,
+            )
+            self._made[key] = (model, evaluator)
+        return self._made[key][1]
+
+    def _classifier(self, model: object, settings: Settings) -> Classifier:
+        """Load a classifier: from a source once, from an object each time, for the object may have changed."""
+        options: dict[str, Any] = {
+            "device": settings.device,
+            "trusted": settings.trusted,
+            "allow_pickle": settings.allow_pickle,
+        }
+        if not isinstance(model, str):
+            return load_classifier(model, **options)
+        key = (model, *options.values())
+        if key not in self._classifiers:
+            self._classifiers[key] = load_classifier(model, **options)
+        return self._classifiers[key]
+
+    def _dataset(self, data: object) -> Dataset:
+        if not isinstance(data, str):
+            return as_dataset(data)
+        if data not in self._datasets:
+            self._datasets[data] = as_dataset(data)
+        return self._datasets[data]
+
+
+def settings_for(requirement: Requirement, settings: Settings) -> Settings:
+    """Return the settings of a run with those that a requirement brings along.
+
+    Raises
+    ------
+    ConfigurationError
+        For a value that is not allowed, or a data set that is not known.
+    """
+    # Data may also be an object, which is not a setting but goes to the evaluator as it is.
+    values = {key: value for key, value in requirement.overrides.items() if key != "data" or isinstance(value, str)}
+    try:
+        chosen = settings.replaced(values)
+        if not is_path(chosen.data):
+            known_name(chosen.data)
+    except RobustnessError as error:
+        raise ConfigurationError(f"{requirement.evaluation.family}: {error}") from error
+    return chosen
+
+
+def run_requirement(
+    requirement: Requirement, evaluators: Evaluators, settings: Settings, *, model: object, data: object
+) -> list[Payload]:
+    """Measure a requirement and judge each of its metrics.
+
+    Raises
+    ------
+    RobustnessError
+        Where it cannot be evaluated.
+    """
+    settings = settings_for(requirement, settings)
+    evaluator = evaluators.get(model, requirement.overrides.get("data", data), settings)
+    measurement = evaluator.measure(requirement.evaluation, confidence=settings.confidence)
+    return [
+        make_payload(
+            metric,
+            evaluator,
+            threshold=threshold,
+            verdict=None if threshold is None else judge(metric, threshold, rule=settings.verdict),
+            headline=metric is measurement,
+        )
+        for metric, threshold in requirement.judged(measurement)
+    ]
+
+
+def requirements_from_tables(tables: Iterable[Mapping[str, Any]]) -> list[Requirement]:
+    """Make the requirements of ``[[...require]]`` tables.
+
+    Raises
+    ------
+    ConfigurationError
+        Naming the table by its number.
+    """
+    requirements = []
+    for number, table in enumerate(tables, start=1):
+        keys = {key: value for key, value in table.items() if key != "family"}
+        try:
+            requirements.append(make_requirement(str(table["family"]), keys))
+        except (ConfigurationError, ValueError) as error:
+            raise ConfigurationError(f"requirement {number}: {error}") from error
+    return requirements
+
+
+def standard_suite(evaluator: Evaluator) -> tuple[list[Requirement], list[str]]:
+    """Return what is measured where nothing is required, without thresholds, for what the classifier supports.
+
+    Returns
+    -------
+    requirements : list of Requirement
+        One or more for every family that the classifier supports.
+    left_out : list of str
+        What it does not support, and why.
+    """
+    offers = evaluator.classifier.offers
+    suite = "mnist-c" if _has_mnist_c(evaluator.dataset.name) else "mnist-c-generated"
+    planned: list[tuple[str, str, dict[str, Any]]] = [
+        ("labels", "accuracy", {}),
+        ("gradients", "adversarial", {"attack": "fgsm", "norm": "linf", "eps": 0.1}),
+        ("gradients", "adversarial", {"attack": "pgd", "norm": "linf", "eps": 0.1}),
+        ("gradients", "adversarial", {"attack": "pgd", "norm": "l2", "eps": 1.0}),
+        ("labels", "corruption", {"suite": suite}),
+        *(_outliers(name, offers) for name in ("letters", "photo-patches", "uniform-noise")),
+        ("probabilities", "calibration", {}),
+        ("labels", "sensitivity", {}),
+    ]
+    chosen = [make_requirement(family, keys) for need, family, keys in planned if need in offers]
+    lacking = dict.fromkeys((family, need) for need, family, _ in planned if need not in offers)
+    return chosen, [f"{family}: {evaluator.classifier.name} offers no {need}" for family, need in lacking]
+
+
+def _outliers(name: str, offers: Container[str]) -> tuple[str, str, dict[str, Any]]:
+    """Plan an outlier set with the score that the outputs allow."""
+    if "logits" in offers and "probabilities" not in offers:
+        return "logits", "ood", {"outliers": name, "score": "max-logit"}
+    return "probabilities", "ood", {"outliers": name, "score": "msp"}
+
+
+def _has_mnist_c(dataset: str) -> bool:
+    if dataset != "mnist":
+        return False
+    try:
+        return bool(mnist_c_corruptions())
+    except DataUnavailableError:
+        return False
+
+
+def overall(decisions: Sequence[str], *, inconclusive: str) -> bool:
+    """Return whether a run passes: nothing failed, and nothing inconclusive where that counts as failure."""
+    return "failed" not in decisions and (inconclusive != "fail" or "inconclusive" not in decisions)

@@ -1,0 +1,138 @@
+"""Pictures: the right ones, deterministic, safe to put several into one page."""
+
+from __future__ import annotations
+
+import random
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree as ET
+
+import matplotlib as mpl
+import numpy as np
+import pytest
+
+from pytest_robustness.scorecard import PartRow, figures
+from pytest_robustness.scorecard.pictures import draw
+from tests.scorecard.sample import at_least, confusion, histograms, make_row, reliability, surface
+
+PARTS = tuple(PartRow(name=f"$part_{i}^ <b>&", value=i / 4, low=i / 5, high=i / 3, n=9) for i in range(3))
+
+ROWS = {
+    "surface": make_row("sensitivity", "mean", details=surface()),
+    "reliability": make_row("calibration", "ece", 0.01, details=reliability()),
+    "confusion": make_row("accuracy", details=confusion()),
+    "histograms": make_row("ood", "auroc", details=histograms()),
+    "parts": make_row("corruption", "worst", parts=PARTS, threshold=at_least(0.3)),
+}
+
+
+@pytest.mark.parametrize("name", ROWS)
+def test_one_picture_the_same_each_time(name: str) -> None:
+    ((title, svg),) = draw(ROWS[name], "p")
+    assert draw(ROWS[name], "p") == [(title, svg)]
+    assert ET.fromstring(svg).tag == "svg"
+    assert f'aria-label="{title}"' in svg
+
+
+@pytest.mark.parametrize("name", ROWS)
+def test_ids_and_colors_belong_to_the_page(name: str) -> None:
+    ((_, svg),) = draw(ROWS[name], "mark")
+    ids = re.findall(r'\bid="([^"]*)"', svg)
+    assert len(ids) == len(set(ids))
+    assert all(found.startswith("mark-") for found in ids)
+    links = re.findall(r'href="#([^"]*)"|url\(#([^)]*)\)', svg)
+    assert {a or b for a, b in links} <= set(ids)
+    assert not re.search(r"#01010\d", svg)
+    assert "var(--" in svg
+    assert "http" not in svg
+    assert "<metadata" not in svg
+
+
+def test_rows_without_details_have_no_picture() -> None:
+    assert draw(make_row("accuracy"), "p") == []
+    assert draw(make_row("corruption", "mce", 1.2, parts=PARTS), "p") == []
+
+
+def test_global_state_is_left_alone() -> None:
+    before, seeds = dict(mpl.rcParams), (random.getstate(), np.random.get_state()[1].tolist())  # type: ignore[index,union-attr]  # noqa: NPY002
+    draw(ROWS["surface"], "p")
+    assert dict(mpl.rcParams) == before
+    assert (random.getstate(), np.random.get_state()[1].tolist()) == seeds  # type: ignore[index,union-attr]  # noqa: NPY002
+
+
+PYPLOT = """
+import sys
+from pytest_robustness.scorecard.pictures import draw
+from tests.scorecard.test_pictures import ROWS
+assert all(draw(row, "p") for row in ROWS.values())
+print("matplotlib.pyplot" in sys.modules)
+"""
+
+
+def test_pyplot_is_never_imported() -> None:
+    root = Path(__file__).parents[2]
+    run = subprocess.run([sys.executable, "-c", PYPLOT], cwd=root, check=True, capture_output=True, text=True)
+    assert run.stdout.strip() == "False"
+
+
+def test_names_are_text() -> None:
+    ((_, svg),) = draw(ROWS["parts"], "p")
+    texts = ["".join(node.itertext()) for node in ET.fromstring(svg).iter("text")]
+    assert "$part_1^ <b>&" in texts
+
+
+def test_names_in_any_script() -> None:
+    part = PartRow(name="\N{HANGUL SYLLABLE GA}\N{CJK UNIFIED IDEOGRAPH-6F22}", value=0.5, low=0.4, high=0.6, n=1)
+    assert part.name in draw(make_row("corruption", parts=(part,)), "p")[0][1]
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"level": None},
+        {"level": 0.999},
+        {"gamma": [1.0], "accuracy": [[0.5] * 21]},
+        {"brightness": [0.0], "accuracy": [[0.5]] * 21},
+        {"gamma": [-1.0, 1.0], "accuracy": [[0.5] * 21] * 2},
+        {"accuracy": [[None] * 21] + [[0.5] * 21] * 20},
+        {"accuracy": [[0.5] * 21] * 21},
+    ],
+)
+def test_surfaces_of_every_kind(change: dict[str, Any]) -> None:
+    assert len(draw(make_row("sensitivity", "mean", details=surface() | change), "p")) == 1
+
+
+def test_the_level_line_is_drawn_where_the_surface_crosses_it() -> None:
+    with_line = figures.surface(make_row("sensitivity", "mean", details=surface(0.85)))
+    without = figures.surface(make_row("sensitivity", "mean", details=surface(None)))
+    assert len(with_line.axes[0].collections) == len(without.axes[0].collections) + 2
+
+
+def test_the_matrix_marks_every_count() -> None:
+    details = confusion()
+    texts = [text.get_text() for text in figures.confusion(make_row("accuracy", details=details)).axes[0].texts]
+    assert texts == [str(count) for line in details["confusion"] for count in line if count]
+
+
+def test_a_large_matrix_has_no_numbers() -> None:
+    matrix = np.diag(np.arange(100)).tolist()
+    axes = figures.confusion(make_row("accuracy", details={"confusion": matrix})).axes[0]
+    assert len(axes.patches) == 99
+    assert len(axes.texts) == 0
+
+
+def test_empty_bins_are_left_out() -> None:
+    details = reliability()
+    bars = figures.reliability(make_row("calibration", "ece", 0.01, details=details)).axes[0].patches
+    assert [bar.get_height() for bar in bars] == [entry["accuracy"] for entry in details["bins"] if entry["n"]]
+
+
+def test_only_the_bound_on_the_worst_part_is_drawn() -> None:
+    def dashed(metric: str) -> int:
+        row = make_row("corruption", metric, parts=PARTS, threshold=at_least(0.3))
+        return len([line for line in figures.part_bars(row).axes[0].lines if line.is_dashed()])
+
+    assert (dashed("worst"), dashed("accuracy")) == (1, 0)
