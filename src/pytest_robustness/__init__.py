@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from pytest_robustness.datasets import Dataset, load_dataset
     from pytest_robustness.engine import Evaluator
     from pytest_robustness.evaluations import Measurement, Requirement
+    from pytest_robustness.plugin.facade import Robustness
     from pytest_robustness.scorecard import Scorecard
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "Evaluator",
     "Measurement",
     "Requirement",
+    "Robustness",
     "Scorecard",
     "__version__",
     "load_classifier",
@@ -36,6 +38,7 @@ _ROOM_OF = {
     "Evaluator": "engine",
     "Measurement": "evaluations",
     "Requirement": "evaluations",
+    "Robustness": "plugin.facade",
     "Scorecard": "scorecard",
     "load_classifier": "classifiers",
     "load_dataset": "datasets",

@@ -1,0 +1,255 @@
+"""The command line: the scorecard without pytest, and the data sets."""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pytest_robustness import __version__
+from pytest_robustness.errors import ConfigurationError, ParameterError, RobustnessError
+from pytest_robustness.scorecard.settings import Settings, read_tables
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from pytest_robustness.engine import Progress
+    from pytest_robustness.evaluations import Requirement
+    from pytest_robustness.scorecard import Scorecard
+    from pytest_robustness.scorecard.record import Payload
+    from pytest_robustness.scorecard.suite import Evaluators
+
+PASSED, FAILED, USAGE, NOT_EVALUATED = 0, 1, 2, 3
+
+CACHE = Path(".pytest_cache") / "d" / "robustness"
+"""The folder that pytest uses as well, so that neither computes what the other knows."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command line.
+
+    Parameters
+    ----------
+    arguments : sequence of str, optional
+        By default those of the process.
+
+    Returns
+    -------
+    int
+        0 where all requirements passed, 1 where one failed, 2 for a usage error, 3 where something could not be
+        evaluated.
+    """
+    options = _parser().parse_args(arguments)
+    try:
+        return int(options.run(options))
+    except (ConfigurationError, ParameterError) as error:
+        return _complain(error, USAGE)
+    except RobustnessError as error:
+        return _complain(error, NOT_EVALUATED)
+    except KeyboardInterrupt:
+        return _complain("interrupted; what was measured is stored and will not be computed again", 130)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="pytest-robustness", description="Robustness of image classifiers, measured.")
+    parser.add_argument("--version", action="version", version=f"pytest-robustness {__version__}")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    card = commands.add_parser("scorecard", help="measure a classifier, judge its requirements, print the scorecard")
+    card.add_argument("model", metavar="MODEL", help="module:name, file.py:name, weights.pt@module:factory, ...")
+    card.add_argument("--config", metavar="FILE", type=Path, help="TOML file with [robustness] and its requirements")
+    card.add_argument("--data", metavar="NAME", help="name of a data set, or path of an .npz file (default: mnist)")
+    card.add_argument("--n", type=int, help="samples drawn at random (default: all)")
+    card.add_argument("--seed", type=int, help="seed of the draw, the order and all noise (default: 0)")
+    card.add_argument("--device", help="where a torch model runs (default: cpu)")
+    card.add_argument("--batch-size", type=int, help="images in a forward pass (default: 500)")
+    card.add_argument("--confidence", type=float, help="level of the intervals (default: 0.95)")
+    card.add_argument("--verdict", metavar="RULE", help="point, verify or regress")
+    card.add_argument("--inconclusive", metavar="WHAT", help="whether an inconclusive verdict fails: fail or pass")
+    card.add_argument("--report", metavar="PATH", nargs="+", help="files to write: .json, .md, .html or .csv")
+    card.add_argument("--no-cache", action="store_true", help="neither read nor store outcomes")
+    card.add_argument("-v", "--verbose", action="count", default=0, help="all metrics and parts; -vv: costs as well")
+    card.add_argument("-q", "--quiet", action="store_true", help="one line")
+    card.set_defaults(run=_scorecard)
+
+    data = commands.add_parser("data", help="list the data sets, download one, or say where they are")
+    actions = data.add_subparsers(required=True, metavar="ACTION")
+    actions.add_parser("list", help="every data set: size, shape, place, licence").set_defaults(run=_data_list)
+    actions.add_parser("path", help="the folder in which files are looked for").set_defaults(run=_data_path)
+    fetch = actions.add_parser("fetch", help="download a data set, checking its SHA-256")
+    fetch.add_argument("name", metavar="NAME")
+    fetch.set_defaults(run=_data_fetch)
+    return parser
+
+
+def _scorecard(options: argparse.Namespace) -> int:
+    head, tables = read_tables(options.config) if options.config else ({}, [])
+    settings = Settings().replaced(head).replaced(_given(options))
+
+    from pytest_robustness.scorecard.suite import (
+        Evaluators,
+        overall,
+        requirements_from_tables,
+        settings_for,
+        standard_suite,
+    )
+
+    progress = ProgressBar(quiet=options.quiet)
+    evaluators = Evaluators(cache=_cache_folder() if settings.cache else None, progress=progress)
+    left_out: list[str] = []
+    if options.config:
+        requirements = requirements_from_tables(tables)
+        if not requirements:
+            raise ConfigurationError(f"no requirement in {options.config}", allowed="tables [[robustness.require]]")
+    else:
+        requirements, left_out = standard_suite(evaluators.get(settings.model, settings.data, settings))
+    for requirement in requirements:
+        settings_for(requirement, settings)  # a wrong one is an error now, not after an hour
+    payloads, unmeasured = _run_all(requirements, evaluators, settings, progress)
+    if payloads:
+        _show(payloads, settings, options)
+    for reason in () if options.quiet else left_out:
+        _say(f"left out: {reason}")
+    for reason in unmeasured:
+        _complain(f"could not evaluate {reason}", NOT_EVALUATED)
+    decisions = [payload["row"]["verdict"] for payload in payloads]
+    if not overall(decisions, inconclusive=settings.inconclusive):
+        return FAILED
+    return NOT_EVALUATED if unmeasured else PASSED
+
+
+def _given(options: argparse.Namespace) -> dict[str, Any]:
+    """Return the settings that were given as options."""
+    names = ("model", "data", "n", "seed", "device", "batch_size", "confidence", "verdict", "inconclusive", "report")
+    given = {name: getattr(options, name) for name in names if getattr(options, name) is not None}
+    return {**given, "cache": False} if options.no_cache else given
+
+
+def _run_all(
+    requirements: Sequence[Requirement], evaluators: Evaluators, settings: Settings, progress: ProgressBar
+) -> tuple[list[Payload], list[str]]:
+    """Run every requirement, whatever becomes of the others; return the rows, and what could not be evaluated."""
+    from pytest_robustness.scorecard.suite import run_requirement
+
+    payloads: list[Payload] = []
+    unmeasured: list[str] = []
+    for number, requirement in enumerate(requirements, start=1):
+        progress.title = f"{number}/{len(requirements)} {requirement.evaluation.family}"
+        try:
+            payloads += run_requirement(requirement, evaluators, settings, model=settings.model, data=settings.data)
+        except RobustnessError as error:
+            unmeasured.append(f"{requirement.evaluation.family}: {error}")
+        progress.end()
+    return payloads, unmeasured
+
+
+def _show(payloads: list[Payload], settings: Settings, options: argparse.Namespace) -> None:
+    from pytest_robustness.scorecard import Scorecard
+    from pytest_robustness.scorecard.terminal import render_terminal
+
+    card: Scorecard = Scorecard.from_rows(payloads, seed=settings.seed)
+    width = shutil.get_terminal_size((80, 24)).columns
+    verbosity = -1 if options.quiet else options.verbose
+    plain = _needs_ascii(sys.stdout.encoding)
+    for line in render_terminal(card, width=width, verbosity=verbosity, color=sys.stdout.isatty(), ascii=plain):
+        _say(line)
+    for path in settings.report:
+        card.write(path)
+        _say(f"written: {path}")
+
+
+def _data_list(_: argparse.Namespace) -> int:
+    from tabulate import tabulate
+
+    from pytest_robustness.datasets import describe
+
+    rows = [
+        (info.name, f"{info.n:,}", "x".join(map(str, info.shape)), info.location or "not here", info.licence)
+        for info in describe()
+    ]
+    widths = [None, None, None, 34, 44]
+    _say(tabulate(rows, headers=["name", "images", "shape", "where", "licence"], maxcolwidths=widths))
+    return PASSED
+
+
+def _data_path(_: argparse.Namespace) -> int:
+    from pytest_robustness.datasets import data_folder
+    from pytest_robustness.datasets.files import cache_folder
+
+    _say(str(data_folder() or cache_folder()))
+    return PASSED
+
+
+def _data_fetch(options: argparse.Namespace) -> int:
+    from pytest_robustness.datasets import fetch
+
+    for path in fetch(options.name, progress=sys.stderr.isatty()):
+        _say(str(path))
+    return PASSED
+
+
+class ProgressBar:
+    """A bar on standard error: in place on a terminal, a line for each finished requirement elsewhere."""
+
+    def __init__(self, *, quiet: bool) -> None:
+        self.title = ""
+        self._quiet = quiet
+        self._started = time.monotonic()
+        self._in_place = sys.stderr.isatty()
+
+    def __call__(self, progress: Progress) -> None:
+        """Draw the bar."""
+        if progress.done == 0:
+            self._started = time.monotonic()
+        if self._in_place and not self._quiet:
+            sys.stderr.write(f"\r\x1b[2K{self.title} {progress.bar()} {self._seconds():.0f} s")
+            sys.stderr.flush()
+
+    def end(self) -> None:
+        """Wipe the bar, or write a line where there is none."""
+        if self._quiet:
+            return
+        sys.stderr.write("\r\x1b[2K" if self._in_place else f"{self.title} done in {self._seconds():.1f} s\n")
+        sys.stderr.flush()
+
+    def _seconds(self) -> float:
+        return time.monotonic() - self._started
+
+
+def _cache_folder() -> str | None:
+    """Make the folder of stored outcomes; say so, and go without, where that is impossible."""
+    root = CACHE.parent.parent
+    try:
+        if not root.exists():
+            root.mkdir()
+            (root / ".gitignore").write_text("*\n", encoding="utf-8")
+        CACHE.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        _complain(f"outcomes are not stored: {error}", PASSED)
+        return None
+    return str(CACHE)
+
+
+def _needs_ascii(encoding: str | None) -> bool:
+    """Return whether a stream of this encoding cannot take the signs of the table."""
+    try:
+        "≥≤\N{EN DASH}·…".encode(encoding or "ascii")
+    except (LookupError, UnicodeEncodeError):
+        return True
+    return False
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(f"{text}\n")
+
+
+def _complain(error: object, code: int) -> int:
+    sys.stderr.write(f"pytest-robustness: {error}\n")
+    return code
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,241 @@
+"""The object behind the fixture ``robustness``."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
+
+import pytest
+
+from pytest_robustness.errors import ConfigurationError, DataUnavailableError, MissingExtraError, RobustnessError
+from pytest_robustness.evaluations import (
+    FAMILIES,
+    Measurement,
+    Requirement,
+    Threshold,
+    Verdict,
+    judge,
+    make_requirement,
+)
+from pytest_robustness.plugin.session import record
+from pytest_robustness.plugin.summary import SKIP_PREFIX
+from pytest_robustness.scorecard.record import explain, make_payload
+from pytest_robustness.scorecard.suite import Evaluators, settings_for
+
+if TYPE_CHECKING:
+    from pytest_robustness.engine import Evaluator
+    from pytest_robustness.scorecard.settings import Settings
+
+UNAVAILABLE = (DataUnavailableError, MissingExtraError)
+"""Not verdicts: this machine lacks what the test needs. The test is skipped, or fails where the run is strict."""
+
+
+class Judged(NamedTuple):
+    """A metric with its threshold, the verdict, and what an inconclusive verdict does to the test."""
+
+    metric: Measurement
+    threshold: Threshold
+    verdict: Verdict
+    inconclusive: str
+
+
+@dataclass(frozen=True, eq=False, repr=False)
+class Robustness:
+    """Measures the model of a test, records what was measured, and judges what is compared.
+
+    Every method takes the parameters of its family and the settings ``data``, ``n``, ``seed``, ``batch_size``,
+    ``confidence``, ``verdict`` and ``inconclusive``. It returns a `Measurement`, which compares like a number:
+    a comparison is recorded as a threshold and is true where the verdict is "passed".
+    """
+
+    model: object
+    data: object
+    settings: Settings
+    evaluators: Evaluators
+    item: pytest.Item
+    _bounds: dict[str, str] = field(default_factory=dict)
+
+    def __repr__(self) -> str:
+        """Name the model and the data."""
+        return f"<robustness of {self.model!r} on {self.data!r}>"
+
+    def accuracy(self, **settings: Any) -> Measurement:
+        """Measure the clean accuracy."""
+        __tracebackhide__ = True
+        return self._call("accuracy", settings)
+
+    def adversarial_accuracy(self, attack: object = "autoattack", *, norm: str = "linf", **options: Any) -> Measurement:
+        """Measure the accuracy under an attack: its name and options, ``eps`` among them."""
+        __tracebackhide__ = True
+        if not isinstance(attack, str):
+            return self._call("adversarial", {"attack": attack, **options})
+        return self._call("adversarial", {"attack": attack, "norm": norm, **options})
+
+    def corruption_accuracy(self, suite: str = "mnist-c", corruptions: Any = None, **settings: Any) -> Measurement:
+        """Measure the mean accuracy over the corruptions of a suite; ``["worst"]`` has the smallest."""
+        __tracebackhide__ = True
+        return self._call("corruption", {"suite": suite, "corruptions": corruptions, **settings})
+
+    def ood(self, outliers: Any = "fashion-mnist", score: str = "msp", **settings: Any) -> Measurement:
+        """Measure the AUROC of an anomaly score; ``["fpr95"]``, ``["aupr_out"]``, ``["aupr_in"]`` have the others."""
+        __tracebackhide__ = True
+        return self._call("ood", {"outliers": outliers, "score": score, **settings})
+
+    def calibration(self, bins: int = 15, **settings: Any) -> Measurement:
+        """Measure the ECE; ``["rms"]``, ``["brier"]``, ``["nll"]``, ``["ace"]``, ``["mce"]`` have the others."""
+        __tracebackhide__ = True
+        return self._call("calibration", {"bins": bins, **settings})
+
+    def brier(self, **settings: Any) -> Measurement:
+        """Measure the Brier score."""
+        __tracebackhide__ = True
+        return self._call("calibration", settings)["brier"]
+
+    def sensitivity(self, gamma: Any = (0.5, 2.0), brightness: Any = (-0.2, 0.2), **options: Any) -> Measurement:
+        """Measure the area-weighted mean accuracy over a box; ``["worst"]``, ``["area"]``, ``["max_drop"]`` as well."""
+        __tracebackhide__ = True
+        return self._call("sensitivity", {"gamma": gamma, "brightness": brightness, **options})
+
+    def check(self, requirement: Requirement) -> list[Judged]:
+        """Measure a requirement, record every metric, and return those with a threshold.
+
+        Raises
+        ------
+        RobustnessError
+            Where it cannot be evaluated.
+        """
+        settings, evaluator, measurement = self._measure(requirement)
+        judged = []
+        for metric, threshold in requirement.judged(measurement):
+            verdict = None if threshold is None else judge(metric, threshold, rule=settings.verdict)
+            self.record(metric, evaluator, settings, threshold, verdict, headline=metric is measurement)
+            if threshold is not None and verdict is not None:
+                judged.append(Judged(metric, threshold, verdict, settings.inconclusive))
+        return judged
+
+    def record(
+        self,
+        metric: Measurement,
+        evaluator: Evaluator,
+        settings: Settings,
+        threshold: Threshold | None = None,
+        verdict: Verdict | None = None,
+        *,
+        headline: bool,
+    ) -> None:
+        """Record a metric, and what was asked of it, for the scorecard."""
+        name = metric.name if settings.seed == self.settings.seed else f"{metric.name} seed={settings.seed}"
+        bound = "" if threshold is None else f" {threshold.op} {threshold.bound:.10g}"
+        # Only further bounds show in the id, so that it stays the same where a bound is moved.
+        again = threshold is not None and self._bounds.setdefault(name, bound) != bound
+        payload = make_payload(
+            metric,
+            evaluator,
+            headline=headline,
+            id=name + bound if again else name,
+            threshold=threshold,
+            verdict=verdict,
+            test=self.item.nodeid,
+        )
+        record(self.item, payload)
+
+    def _call(self, family: str, keys: dict[str, Any]) -> Measurement:
+        __tracebackhide__ = True
+        try:
+            requirement = make_requirement(family, keys)
+            if requirement.thresholds:
+                raise ConfigurationError(
+                    f"a method of the fixture takes no thresholds: got {sorted(set(keys) & set(_bound_names(family)))}",
+                    mend="Compare what it returns: assert robustness.accuracy() >= 0.9.",
+                )
+            settings, evaluator, measurement = self._measure(requirement)
+        except UNAVAILABLE as error:
+            _leave(f"{SKIP_PREFIX}{error}", fail=self.settings.strict)
+        except RobustnessError as error:
+            # The traceback ends in the user's own line; the message says the rest.
+            raise error.with_traceback(None) from _foreign_cause(error)
+        for metric in (measurement, *measurement.others):
+            self.record(metric, evaluator, settings, headline=metric is measurement)
+        return measurement.with_hook(Comparison(self, evaluator, settings, measurement.metric))
+
+    def _measure(self, requirement: Requirement) -> tuple[Settings, Evaluator, Measurement]:
+        settings = settings_for(requirement, self.settings)
+        evaluator = self.evaluators.get(self.model, requirement.overrides.get("data", self.data), settings)
+        return settings, evaluator, evaluator.measure(requirement.evaluation, confidence=settings.confidence)
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """Answers the comparisons of a Measurement with its verdict, and records them."""
+
+    facade: Robustness
+    evaluator: Evaluator
+    settings: Settings
+    main: str
+
+    def verdict(self, metric: Measurement, threshold: Threshold) -> Verdict:
+        """Judge a metric under the settings that it was measured with."""
+        return judge(metric, threshold, rule=self.settings.verdict)
+
+    def __call__(self, metric: Measurement, op: str, bound: float) -> bool:
+        """Return whether the comparison holds: whether its verdict is "passed", or inconclusive where that passes."""
+        __tracebackhide__ = True
+        try:
+            threshold = Threshold(metric.metric, op, bound)
+        except RobustnessError as error:
+            raise error.with_traceback(None) from None
+        verdict = self.verdict(metric, threshold)
+        self.facade.record(
+            metric, self.evaluator, self.settings, threshold, verdict, headline=metric.metric == self.main
+        )
+        if verdict.decision != "inconclusive":
+            return verdict.decision == "passed"
+        if self.settings.inconclusive == "skip":
+            _leave(f"{SKIP_PREFIX}inconclusive: {explain(metric, threshold, verdict)[0]}", fail=False)
+        return self.settings.inconclusive == "pass"
+
+
+def conclude(judged: list[Judged], problems: list[str], missing: list[str]) -> None:
+    """Fail or skip the running test as its verdicts demand; return where all passed.
+
+    Parameters
+    ----------
+    judged : list of Judged
+    problems : list of str
+        Why requirements could not be evaluated.
+    missing : list of str
+        What this machine lacks for others.
+    """
+    failing = [entry for entry in judged if _fails(entry)]
+    lines = [line for entry in failing for line in explain(*entry[:3])]
+    lines += [f"robustness: could not evaluate {problem}" for problem in problems]
+    if lines:
+        pytest.fail("\n".join(lines), pytrace=False)
+    if missing:
+        pytest.skip(SKIP_PREFIX + "; ".join(missing))
+    for entry in judged:
+        if entry.verdict.decision == "inconclusive" and entry.inconclusive == "skip":
+            pytest.skip(f"{SKIP_PREFIX}inconclusive: {explain(*entry[:3])[0]}")
+
+
+def _fails(entry: Judged) -> bool:
+    decision = entry.verdict.decision
+    return decision == "failed" or (decision == "inconclusive" and entry.inconclusive == "fail")
+
+
+def _leave(reason: str, *, fail: bool) -> NoReturn:
+    """Skip the running test, or fail it."""
+    __tracebackhide__ = True
+    if fail:
+        pytest.fail(reason, pytrace=False)
+    pytest.skip(reason)
+
+
+def _foreign_cause(error: RobustnessError) -> BaseException | None:
+    """Return what the user's own model raised; that one error of this package led to another is of no interest."""
+    cause = error.__cause__
+    return None if isinstance(cause, RobustnessError) else cause
+
+
+def _bound_names(family: str) -> list[str]:
+    return list(FAMILIES[family].thresholds)

@@ -1,0 +1,200 @@
+"""Options and ini keys, and the settings that they add up to."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import pytest
+
+from pytest_robustness.errors import ConfigurationError
+
+if TYPE_CHECKING:
+    from pytest_robustness.scorecard.settings import Settings
+
+
+@dataclass(frozen=True)
+class Option:
+    """One option: its name without the prefix, and how pytest parses it and its ini key."""
+
+    name: str
+    help: str
+    type: type = str
+    metavar: str | None = None
+    flag: bool = False
+    repeat: bool = False
+
+    @property
+    def setting(self) -> str:
+        """Name of the setting, which is also the end of the ini key."""
+        return self.name.replace("-", "_")
+
+    @property
+    def ini_type(self) -> Literal["bool", "args", "int", "float", "string"]:
+        """How pytest parses the ini key."""
+        if self.flag:
+            return "bool"
+        if self.repeat:
+            return "args"
+        return "int" if self.type is int else "float" if self.type is float else "string"
+
+
+OPTIONS = (
+    Option("model", "Source of the classifier: module:name, file.py:name, weights.safetensors@module:factory, ..."),
+    Option("data", "Data set: a name or the path of an .npz file (default: mnist)"),
+    Option("n", "Samples drawn at random from the data set (default: all)", int),
+    Option("seed", "Seed of the draw, the order and all noise (default: 0)", int),
+    Option("device", "Where a torch model runs (default: cpu)"),
+    Option("batch-size", "Images in a forward pass (default: 500)", int),
+    Option("executor", "Where blocks run: serial", metavar="NAME"),
+    Option("confidence", "Level of the intervals (default: 0.95)", float),
+    Option("verdict", "point, verify or regress (default: point on all data, verify on a sample)", metavar="RULE"),
+    Option("inconclusive", "What an inconclusive verdict does to a test: fail, pass or skip (default: fail)"),
+    Option("early-stop", "off: measure every sample (default)", metavar="RULE"),
+    Option("report", "Write the scorecard; .json, .md, .html or .csv (repeatable)", metavar="PATH", repeat=True),
+    Option("baseline", "Not supported by this version", metavar="PATH"),
+    Option("update-baseline", "Not supported by this version", flag=True),
+    Option("strict", "Missing data or extras fail instead of skip", flag=True),
+    Option("allow-pickle", "SHA-256 of a pickled model that may be loaded (repeatable)", metavar="SHA256", repeat=True),
+)
+UNSUPPORTED = ("baseline", "update_baseline")
+
+MARKERS = {
+    "accuracy": "min_accuracy=...",
+    "adversarial": "attack, norm='linf', eps=..., steps=40, ..., min_accuracy=...",
+    "corruption": "suite='mnist-c', corruptions=None, min_accuracy=..., min_each=...",
+    "ood": "outliers, score='msp', min_auroc=..., max_fpr95=..., min_aupr_out=..., min_aupr_in=...",
+    "calibration": "bins=15, max_ece=..., max_rms=..., max_brier=..., max_nll=..., max_ace=..., max_mce=...",
+    "sensitivity": "gamma=(0.5, 2.0), brightness=(-0.2, 0.2), points=100, level=0.9, min_worst=..., min_mean=..., "
+    "min_area=..., max_drop=...",
+}
+"""Markers and their keywords. Every one also takes data, n, seed, batch_size, confidence, verdict and inconclusive."""
+
+FUTURE_MARKERS = ("certified", "saliency")
+"""Markers of families that this version does not have: left unknown, one would let its test pass unjudged."""
+
+SETTINGS: pytest.StashKey[Settings] = pytest.StashKey()
+TABLES = pytest.StashKey[tuple[Path, dict[str, Any], list[dict[str, Any]]]]()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the options and their ini keys."""
+    group = parser.getgroup("robustness", "model robustness")
+    tables = "[[tool.robustness.require]] of pyproject.toml"
+    group.addoption("--robustness", action="store_true", help=f"Collect a test for each {tables}")
+    tables = "[[robustness.require]] of FILE"
+    group.addoption("--robustness-config", metavar="FILE", help=f"Collect a test for each {tables}")
+    group.addoption("--robustness-no-cache", action="store_true", help="Neither read nor store outcomes")
+    parser.addini("robustness", "Same as --robustness", type="bool", default=False)
+    parser.addini("robustness_config", "Same as --robustness-config", default="")
+    parser.addini("robustness_no_cache", "Same as --robustness-no-cache", type="bool", default=False)
+    for option in OPTIONS:
+        action = "store_true" if option.flag else "append" if option.repeat else "store"
+        extra: dict[str, Any] = {} if option.flag else {"type": option.type, "metavar": option.metavar}
+        group.addoption(f"--robustness-{option.name}", action=action, default=None, help=option.help, **extra)
+        parser.addini(f"robustness_{option.setting}", option.help, type=option.ini_type, default=None)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Register the markers; a wrong option or ini key is an error at once, not at the first test that needs it."""
+    for name, signature in MARKERS.items():
+        config.addinivalue_line("markers", f"{name}({signature}): measure the {name} family and judge its thresholds.")
+    for name in FUTURE_MARKERS:
+        config.addinivalue_line("markers", f"{name}: not supported by this version; an error at collection.")
+    if collects_tables(config) or any(option_or_ini(config, option.setting) is not None for option in OPTIONS):
+        settings_of(config)
+
+
+def pytest_report_header(config: pytest.Config) -> str | None:
+    """Say what is gated, where the plugin is asked for; the line can be pasted as options."""
+    if not collects_tables(config) and config.getoption("robustness_model") is None:
+        return None
+    settings = settings_of(config)
+    given = {"model": settings.model, "data": settings.data, "n": settings.n, "seed": settings.seed}
+    options = " ".join(f"--robustness-{name}={value}" for name, value in given.items() if value is not None)
+    return f"robustness: {options}"
+
+
+def collects_tables(config: pytest.Config) -> bool:
+    """Return whether the requirement tables become tests."""
+    return bool(
+        config.getoption("robustness")
+        or config.getini("robustness")
+        or config.getoption("robustness_config")
+        or config.getini("robustness_config")
+    )
+
+
+def settings_of(config: pytest.Config) -> Settings:
+    """Return the settings of the run: option before ini key before head table before default.
+
+    Raises
+    ------
+    pytest.UsageError
+        For a value that is not allowed.
+    """
+    if SETTINGS not in config.stash:
+        from pytest_robustness.scorecard.settings import Settings
+
+        _, head, _ = tables_of(config)
+        chosen = {option.setting: option_or_ini(config, option.setting) for option in OPTIONS}
+        given = {name: value for name, value in chosen.items() if value is not None}
+        if config.getoption("robustness_no_cache") or config.getini("robustness_no_cache"):
+            given["cache"] = False
+        try:
+            config.stash[SETTINGS] = Settings().replaced(_supported(head)).replaced(_supported(given))
+        except ConfigurationError as error:
+            raise pytest.UsageError(f"robustness: {error}") from error
+    return config.stash[SETTINGS]
+
+
+def tables_of(config: pytest.Config) -> tuple[Path, dict[str, Any], list[dict[str, Any]]]:
+    """Return the configuration file, its head table and its requirement tables; empty where there is no file.
+
+    Raises
+    ------
+    pytest.UsageError
+        Where the file cannot be read, or its tables have another form.
+    """
+    if TABLES not in config.stash:
+        from pytest_robustness.scorecard.settings import read_tables
+
+        named = _named_file(config)
+        path = named or config.rootpath / "pyproject.toml"
+        try:
+            found = read_tables(path) if named or path.is_file() else ({}, [])
+        except ConfigurationError as error:
+            raise pytest.UsageError(f"robustness: {error}") from error
+        config.stash[TABLES] = (path, *found)
+    return config.stash[TABLES]
+
+
+def option_or_ini(config: pytest.Config, name: str) -> Any:
+    """Return an option, else its ini key, else None."""
+    value = config.getoption(f"robustness_{name}")
+    if value is not None:
+        return value
+    try:
+        value = config.getini(f"robustness_{name}")
+    except (TypeError, ValueError, pytest.UsageError) as error:
+        raise pytest.UsageError(f"robustness_{name}: {error}") from error
+    return None if value in ("", []) else value
+
+
+def _named_file(config: pytest.Config) -> Path | None:
+    """Return the file of the option, seen from where pytest was called, or of the ini key, seen from the ini file."""
+    if option := config.getoption("robustness_config"):
+        return Path(os.path.abspath(config.invocation_params.dir / option))  # noqa: PTH100  (links stay as they are)
+    if name := config.getini("robustness_config"):
+        folder = config.inipath.parent if config.inipath else config.rootpath
+        return Path(os.path.abspath(folder / name))  # noqa: PTH100
+    return None
+
+
+def _supported(values: dict[str, Any]) -> dict[str, Any]:
+    for name in UNSUPPORTED:
+        if values.pop(name, None):
+            raise ConfigurationError(f"{name}: baselines are not supported by this version")
+    return values
