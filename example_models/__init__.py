@@ -1,0 +1,1 @@
+"""Classifiers that are trained here, each a package with ``load()``, its weights, and its own robustness gate."""
