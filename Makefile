@@ -8,11 +8,10 @@ OUTPUTS := scorecard.html scorecard.md scorecard.json
 .PHONY: demo test lint bench clean
 
 demo: $(VENV)/examples
-	$(BIN)/pytest example_models --color=auto --robustness-data=mnist-5k --robustness-n=1000 \
-	  $(foreach file,$(OUTPUTS),--robustness-report=$(file))
+	$(BIN)/pytest example_models $(foreach file,$(OUTPUTS),--robustness-report=$(file))
 
 test: $(VENV)/dev
-	$(BIN)/pytest
+	$(BIN)/pytest -n 2 --dist=loadfile
 
 lint: $(VENV)/dev
 	$(BIN)/ruff check .

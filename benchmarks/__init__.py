@@ -1,0 +1,1 @@
+"""Speed and agreement beside other libraries, side by side in one run: ``make bench``."""
