@@ -7,6 +7,8 @@ import platform
 import sys
 from typing import TYPE_CHECKING
 
+import torch
+
 from benchmarks import attacks, functions, startup
 
 if TYPE_CHECKING:
@@ -22,7 +24,9 @@ TABLES: dict[str, Callable[[], str]] = {
 
 def main() -> int:
     """Print every table; ratios within a table are measured in turns, on the same images and threads."""
-    print(f"Python {platform.python_version()}, {platform.machine()}, {os.cpu_count()} cores")
+    # With one thread the CPU time of a contender does not depend on what else the machine does.
+    torch.set_num_threads(1)
+    print(f"Python {platform.python_version()}, {platform.machine()}, {os.cpu_count()} cores, one thread")
     for title, table in TABLES.items():
         print(f"\n{title}\n")
         print(table(), flush=True)

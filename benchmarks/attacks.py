@@ -32,8 +32,8 @@ def table() -> str:
 
 
 def _compare(module: torch.nn.Module, data: Any, eps: float) -> list[list[Any]]:
-    counter = _Counting(module)
-    images, labels = torch.from_numpy(data.pixels()), torch.from_numpy(data.labels)
+    counter = _Counting(module).eval()
+    images, labels = torch.from_numpy(data.pixels()), torch.from_numpy(data.labels.copy())
     contenders: dict[str, Callable[[], np.ndarray]] = {
         "pytest-robustness": lambda: _ours(module, data, eps),
         "foolbox": lambda: _foolbox(counter, images, labels, eps),
