@@ -275,3 +275,26 @@ def test_the_bar_is_drawn_in_place_on_a_terminal(monkeypatch, capsys):
     bar(Progress(Accuracy(), 1, 4))
     bar.end()
     assert capsys.readouterr().err == "\r\x1b[2K1/2 accuracy [#####...............]  25% 0 s\r\x1b[2K"
+
+
+@pytest.mark.parametrize("command", ["compare", "sensitivity", "certify"])
+def test_commands_of_later_versions_are_refused_by_name(command, capsys):
+    assert main([command, "model.py:load"]) == 2
+    assert f"'{command}' is not supported by this version" in capsys.readouterr().err
+
+
+def test_an_attack_that_could_not_work_is_no_success(tmp_path, monkeypatch, capsys):
+    source = """
+import torch
+
+class Quantised(torch.nn.Module):
+    def forward(self, images):
+        return 20 * torch.nn.functional.adaptive_avg_pool2d(images.round(), (2, 5)).flatten(1)
+"""
+    (tmp_path / "quantised.py").write_text(source, encoding="utf-8")
+    head = "[robustness]\ndata = 'digits'\nn = 50\n"
+    config = head + "[[robustness.require]]\nfamily = 'adversarial'\nattack = 'fgsm'\neps = 0.1"
+    (tmp_path / "gate.toml").write_text(config, encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    assert main(["scorecard", "quantised.py:Quantised", "--config", "gate.toml"]) == 3
+    assert "cannot be relied on: the gradient is exactly zero" in capsys.readouterr().err

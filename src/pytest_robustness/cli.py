@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 PASSED, FAILED, USAGE, NOT_EVALUATED = 0, 1, 2, 3
 
+FUTURE_COMMANDS = ("compare", "sensitivity", "certify")
+
 CACHE = Path(".pytest_cache") / "d" / "robustness"
 """The folder that pytest uses as well, so that neither computes what the other knows."""
 
@@ -42,7 +44,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
         0 where all requirements passed, 1 where one failed, 2 for a usage error, 3 where something could not be
         evaluated.
     """
-    options = _parser().parse_args(arguments)
+    given = sys.argv[1:] if arguments is None else list(arguments)
+    if given and given[0] in FUTURE_COMMANDS:
+        return _complain(
+            f"the command {given[0]!r} is not supported by this version; supported: scorecard, data", USAGE
+        )
+    options = _parser().parse_args(given)
     try:
         return int(options.run(options))
     except (ConfigurationError, ParameterError) as error:
@@ -69,7 +76,10 @@ def _parser() -> argparse.ArgumentParser:
     card.add_argument("--confidence", type=float, help="level of the intervals (default: 0.95)")
     card.add_argument("--verdict", metavar="RULE", help="point, verify or regress")
     card.add_argument("--inconclusive", metavar="WHAT", help="whether an inconclusive verdict fails: fail or pass")
-    card.add_argument("--report", metavar="PATH", nargs="+", help="files to write: .json, .md, .html or .csv")
+    card.add_argument(
+        "--report", metavar="PATH", nargs="+", action="extend", help="files to write: .json, .md, .html or .csv"
+    )
+    card.add_argument("--allow-pickle", metavar="SHA256", action="append", help="load this pickled model, and no other")
     card.add_argument("--no-cache", action="store_true", help="neither read nor store outcomes")
     card.add_argument("-v", "--verbose", action="count", default=0, help="all metrics and parts; -vv: costs as well")
     card.add_argument("-q", "--quiet", action="store_true", help="one line")
@@ -123,7 +133,10 @@ def _scorecard(options: argparse.Namespace) -> int:
 
 def _given(options: argparse.Namespace) -> dict[str, Any]:
     """Return the settings that were given as options."""
-    names = ("model", "data", "n", "seed", "device", "batch_size", "confidence", "verdict", "inconclusive", "report")
+    names = (
+        *("model", "data", "n", "seed", "device", "batch_size", "confidence", "verdict", "inconclusive", "report"),
+        "allow_pickle",
+    )
     given = {name: getattr(options, name) for name in names if getattr(options, name) is not None}
     return {**given, "cache": False} if options.no_cache else given
 
@@ -139,7 +152,10 @@ def _run_all(
     for number, requirement in enumerate(requirements, start=1):
         progress.title = f"{number}/{len(requirements)} {requirement.evaluation.family}"
         try:
-            payloads += run_requirement(requirement, evaluators, settings, model=settings.model, data=settings.data)
+            rows = run_requirement(requirement, evaluators, settings, model=settings.model, data=settings.data)
+            payloads += rows
+            if rows[0]["faults"] and not requirement.thresholds:
+                unmeasured.append(f"{rows[0]['row']['id']}: it cannot be relied on: {rows[0]['faults'][0]}")
         except RobustnessError as error:
             unmeasured.append(f"{requirement.evaluation.family}: {error}")
         progress.end()

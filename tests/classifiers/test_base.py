@@ -118,7 +118,7 @@ def test_refuses_what_a_callable_lacks(images, outputs, missing):
     for capability in missing - {"gradients"}:
         with pytest.raises(CapabilityError, match=f"offers no {capability}: got 'callable model with"):
             asks[capability](images)
-    with pytest.raises(CapabilityError, match=r"needs no gradients"), classifier.differentiable():
+    with pytest.raises(CapabilityError, match=r"all need gradients"), classifier.differentiable():
         pass
 
 

@@ -182,3 +182,52 @@ def test_of_callables_is_never_a_key():
     first = load_classifier(lambda x: x.reshape(len(x), -1)[:, :2])
     assert len(first.fingerprint) == 64
     assert not first.cacheable
+
+
+HELPED = """
+import torch
+from helper import scaled
+
+def shift(images, by={default}):
+    return images + by
+
+class Net(torch.nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.shift = shift
+
+    def forward(self, images):
+        return scaled(self.shift(images)).flatten(1)
+"""
+
+FINGERPRINT = "from pytest_robustness import load_classifier; print(load_classifier('{}').fingerprint)"
+
+
+def test_covers_the_files_that_a_model_leans_on(tmp_path):
+    """Each run is a process of its own: what was imported once stays what it was."""
+
+    def fingerprint(factor, default, patch="lambda self, x: x"):
+        (tmp_path / "helper.py").write_text("import deeper\n\ndef scaled(x):\n    return x * deeper.factor", "utf-8")
+        (tmp_path / "deeper.py").write_text(f"factor = {factor}", "utf-8")
+        (tmp_path / "net.py").write_text(HELPED.format(default=default), "utf-8")
+        patched = f"import net\n\ndef load():\n    net.Net.extra = {patch}\n    return net.Net()"
+        (tmp_path / "factory.py").write_text(patched, "utf-8")
+        command = [sys.executable, "-B", "-c", FINGERPRINT.format("factory:load")]
+        return subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True).stdout
+
+    first = fingerprint(2, 0.5)
+    assert fingerprint(2, 0.5) == first
+    assert len({first, fingerprint(3, 0.5), fingerprint(2, 0.25), fingerprint(2, 0.5, "lambda self, x: -x")}) == 4
+
+
+def test_the_same_code_with_other_defaults_is_another_model():
+    def forward_with(factor):
+        def forward(images, by=factor):
+            return images.flatten(1) * by
+
+        model = nn.Identity()
+        model.forward = forward
+        return model
+
+    assert _of(forward_with(1.0)) == _of(forward_with(1.0))
+    assert _of(forward_with(1.0)) != _of(forward_with(2.0))

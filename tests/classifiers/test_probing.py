@@ -50,6 +50,12 @@ def test_reports_a_model_that_throws_dice(images):
     assert warning.startswith("stochastic")
 
 
+def test_reports_a_model_that_looks_at_the_whole_batch(images):
+    model = nn.Sequential(nn.Flatten(), nn.BatchNorm1d(64, track_running_stats=False), nn.Linear(64, 3))
+    (warning,) = load_classifier(model).bound(images).warnings
+    assert warning.startswith("stochastic: the output for an image depends on the other images")
+
+
 def test_dropout_left_in_training_mode_is_no_dice(make_net, images):
     assert load_classifier(make_net().train()).bound(images).warnings == ()
 

@@ -77,3 +77,8 @@ def test_a_hook_answers_every_comparison_and_sees_the_bound_as_a_float(make):
     assert not m["worst"] > np.float32(0.5)
     assert seen == [("accuracy", "<=", 0.1), ("accuracy", ">=", 0.1), ("accuracy", ">=", 0.2), ("worst", ">", 0.5)]
     assert {type(bound) for *_, bound in seen} == {float}
+
+
+def test_a_measurement_alone_is_neither_true_nor_false(make):
+    with pytest.raises(ParameterError, match=r"neither true nor false.*Compare it"):
+        bool(make())

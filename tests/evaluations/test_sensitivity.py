@@ -6,6 +6,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy.integrate import trapezoid
 
+from pytest_robustness.classifiers import load_classifier
+from pytest_robustness.datasets import as_dataset
 from pytest_robustness.errors import ParameterError
 from pytest_robustness.evaluations import Accuracy, Sensitivity
 from pytest_robustness.evaluations.sensitivity import area_above, bilinear_weights
@@ -114,3 +116,13 @@ def test_the_bracket_allows_for_the_intervals():
 def test_impossible_boxes_are_refused(options, message):
     with pytest.raises(ParameterError, match=message):
         Sensitivity(**options)
+
+
+@pytest.mark.parametrize("n", [5, 50, 99, 149, 151, 199])
+def test_a_perfect_model_is_evaluated_whatever_the_rounding(run, n):
+    """The weights of the interpolant sum to 1 but for rounding, which for some n took the mean of an image past 1."""
+    images = np.tile(np.array([[0, 255], [255, 0]], np.uint8).reshape(2, 1, 1, 2), (n, 1, 1, 1))[:n]
+    model = load_classifier(lambda pixels: pixels[:, 0, 0], num_classes=2)
+    mean, *_ = run(Sensitivity(), model=model, data=as_dataset((images, np.tile([1, 0], n)[:n])))
+    assert mean.value == pytest.approx(1.0, abs=1e-12)
+    assert mean.high == 1.0

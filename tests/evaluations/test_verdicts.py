@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -159,6 +160,9 @@ def test_unknown_rules_and_other_metrics_are_refused(make):
         (("accuracy", ">=", 85), r"out of range.*85 % is 0\.85"),
         (("fpr95", "<=", 30), r"30 % is 0\.3"),
         (("ece", "<=", 2), r"2 % is 0\.02"),
+        (("mce", "<=", 2), "allowed: 0 to 1"),
+        (("max_drop", "<=", 5), r"5 % is 0\.05"),
+        (("brier", "<=", 3), "allowed: 0 to 2"),
         (("accuracy", ">=", -0.1), "out of range"),
     ],
 )
@@ -168,4 +172,8 @@ def test_impossible_bounds_are_refused(arguments, message):
 
 
 def test_metrics_beyond_one_may_have_bounds_beyond_one():
-    assert [Threshold(metric, "<=", 1.5).bound for metric in ("nll", "brier", "mce", "max_drop")] == [1.5] * 4
+    assert [Threshold(metric, "<=", 1.5).bound for metric in ("nll", "brier")] == [1.5] * 2
+
+
+def test_scalars_of_numpy_are_numbers():
+    assert Threshold("ece", "<=", np.float32(0.5)).bound == 0.5

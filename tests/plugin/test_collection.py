@@ -21,6 +21,8 @@ WRONG = {
     "wrong seed": ("accuracy(seed=1.5)", "*seed*got 1.5*"),
     "wrong data": ("accuracy(data='mnits')", "*unknown data set*'mnits'*Did you mean 'mnist'*"),
     "certified": ("certified(norm='l0', radius=3)", "*does not support*'certified'*allowed: accuracy, adversarial*"),
+    "mean corruption error": ("corruption(max_mce=1.0)", "*max_mce needs a reference model*does not support*"),
+    "default attack": ("adversarial(eps=0.1)", "*'autoattack'*allowed: fgsm, pgd*not in this version*"),
     "saliency": ("saliency()", "*does not support*'saliency'*"),
 }
 
@@ -31,6 +33,16 @@ def test_a_wrong_marker_is_a_usage_error(run, marker, message):
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     result.stderr.fnmatch_lines([f"ERROR: test_model.py::test_it: {message}"])
     assert "Traceback" not in result.stdout.str() + result.stderr.str()
+
+
+def test_a_mistyped_marker_is_a_usage_error_where_pytest_only_warns(run):
+    source = "import pytest\n\n@pytest.mark.{}\ndef test_it(): ..."
+    lenient = ["-W", "ignore::pytest.PytestUnknownMarkWarning"]
+    result = run(source.format("acuracy(min_accuracy=0.5)"), *lenient)
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["*unknown marker*'acuracy'*Did you mean 'accuracy'*"])
+    run(source.format("accurate_to(min_digits=3)"), *lenient).assert_outcomes(passed=1)  # of another plugin
+    run(source.format("acuracy(level=3)"), *lenient).assert_outcomes(passed=1)
 
 
 @pytest.mark.parametrize(
@@ -182,7 +194,7 @@ def test_tables_under_xdist(project, tables):
 
 
 BROKEN_TABLES = {
-    "no tables": ("[tool.robustness]", "*no [[]*require]] table in*pyproject.toml"),
+    "no tables": ("[tool.robustness]", "*no table [[][[]tool.robustness.require]] in*pyproject.toml"),
     "unknown family": (
         "[[tool.robustness.require]]\nfamily = 'acuracy'",
         "*pyproject.toml: requirement 1*'acuracy'*accuracy*",

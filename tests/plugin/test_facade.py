@@ -159,11 +159,52 @@ def test_an_inconclusive_comparison(run):
     source = "def test_it(robustness):\n    assert robustness.accuracy(n=100) >= 0.88"
     result = run(source)
     result.assert_outcomes(failed=1)
-    result.stdout.fnmatch_lines(["E *assert *is not shown to be >= 0.88", "E * inconclusive: *"])
+    result.stdout.fnmatch_lines(["accuracy* is not shown to be >= 0.88", "* inconclusive: *"])
     run(source, "--robustness-inconclusive=pass").assert_outcomes(passed=1)
     result = run(source, "--robustness-inconclusive=skip", "-rs")
     result.assert_outcomes(skipped=1)
     result.stdout.fnmatch_lines(["robustness: 1 skipped; the first: inconclusive: accuracy*"])
+
+
+def test_asking_for_the_opposite_is_no_way_past_an_inconclusive_verdict(run):
+    result = run("def test_it(robustness):\n    assert not robustness.accuracy(n=100) < 0.88")
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["accuracy* is not shown to be < 0.88"])
+
+
+FAULTY = """
+import pytest, torch
+
+class Quantised(torch.nn.Module):
+    def forward(self, images):
+        return 20 * torch.nn.functional.avg_pool2d(images.round(), 4).flatten(1)
+
+@pytest.fixture
+def robustness_model():
+    return Quantised()
+
+def test_it(robustness):
+    assert {}
+"""
+
+
+@pytest.mark.parametrize("question", ["{} >= 0.1", "not {} < 0.1", "{} <= 0.999"])
+def test_a_value_that_cannot_be_relied_on_answers_no_question(run, question):
+    asked = question.format("robustness.adversarial_accuracy('fgsm', eps=0.01)")
+    result = run(FAULTY.replace("{}", asked))
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines(["*the gradient is exactly zero*"])
+
+
+def test_another_rule_or_confidence_is_another_row(project):
+    marks = ["min_accuracy=0.95, verdict='point'", "min_accuracy=0.5, verdict='regress'", "confidence=0.5"]
+    decorators = "\n".join(f"@pytest.mark.accuracy({mark})" for mark in marks)
+    found = rows(project, f"import pytest\n\n{decorators}\ndef test_it(): ...")
+    assert sorted((row["id"].removeprefix("accuracy().accuracy"), row["verdict"]) for row in found) == [
+        (" confidence=0.5", "measured"),
+        (" verdict=point", "failed"),
+        (" verdict=regress", "passed"),
+    ]
 
 
 def test_the_message_uses_the_rule_that_decided(run):
@@ -263,3 +304,10 @@ def test_it(robustness):
     assert repr(robustness).startswith("<robustness of 'models.py:predict' on 'squares.npz'")
 """
     ).assert_outcomes(passed=1)
+
+
+def test_a_family_of_a_later_version_is_named(run):
+    result = run("def test_it(robustness):\n    robustness.saliency()")
+    result.stdout.fnmatch_lines(
+        ["E *AttributeError: *no method 'saliency' (not supported by this version); it has accuracy, *"]
+    )

@@ -26,7 +26,8 @@ def make_attack(attack: str | Attack, **options: Any) -> Attack:
             raise ParameterError("an attack object brings its own options", got=sorted(options))
         return attack
     if attack not in tuple(ATTACKS):
-        raise unknown_name("attack", attack, ATTACKS)
+        later = "AutoAttack, the default, is not in this version: name another." if attack == "autoattack" else ""
+        raise unknown_name("attack", attack, ATTACKS, mend=later)
     known = [f.name for f in dataclasses.fields(ATTACKS[attack])]
     for name in options:
         if name not in known:

@@ -209,7 +209,7 @@ _ADVICE = {
     "logits": "Give a model that returns logits (outputs='logits'); accuracy and label-only attacks work without them.",
     "probabilities": "Wrap the estimator in sklearn.calibration.CalibratedClassifierCV, or give a model that returns "
     "logits or probabilities; accuracy works without them.",
-    "gradients": "Use an attack that needs no gradients (black-box, by scores or by labels), or give "
+    "gradients": "The attacks of this version all need gradients: give "
     "a torch module or a scikit-learn estimator that has a differentiable twin: MLPClassifier, LogisticRegression, "
     "SGDClassifier, LinearSVC, also behind StandardScaler, MinMaxScaler, Normalizer or PCA.",
 }

@@ -5,14 +5,18 @@ from __future__ import annotations
 import functools
 import hashlib
 import inspect
+import sys
+import sysconfig
 import types
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pytest_robustness.errors import ClassifierError
+
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     import torch
 
@@ -87,6 +91,17 @@ class Digest:
             self._add_code(function, [function])
             for cell in getattr(function, "__closure__", None) or ():
                 self.add(cell.cell_contents)
+        self.add_defaults(function)
+
+    def add_defaults(self, function: Any) -> None:
+        """Take in the default arguments of a function: the same code may have been given others."""
+        for name in ("__defaults__", "__kwdefaults__"):
+            self.add(getattr(function, name, None))
+
+    def add_files(self, things: Iterable[Any]) -> None:
+        """Take in the user's files that classes and functions lean on; see `user_modules`."""
+        for module in user_modules(things):
+            self._put(f"module {_module_name(module, '__name__')}", Path(str(module.__file__)).read_bytes())
 
     def _add_code(self, thing: Any, functions: list[Any]) -> None:
         """Take in the whole file, for a class leans on what stands beside it; where there is none, the byte code."""
@@ -111,11 +126,12 @@ class Digest:
 def torch_fingerprint(module: torch.nn.Module, *settings: object) -> tuple[str, bool]:
     """Return the fingerprint of a torch module with its settings, and whether it may serve as a key of stored results.
 
-    It covers weights and buffers, the classes of all submodules with the source files of the user's own, and
-    plain attributes of each. It does not cover helpers that the forward function calls in files of their own.
+    It covers weights and buffers, plain attributes, the classes of all submodules, and the user's files that these
+    lean on: those that define them, and those from which these import at module level.
     """
     digest = Digest()
     digest.add(settings)
+    leaning: list[Any] = []
     for name, tensor in _tensors(module):
         digest.add(name)
         digest.add(tensor)
@@ -126,6 +142,10 @@ def torch_fingerprint(module: torch.nn.Module, *settings: object) -> tuple[str, 
         digest.add(code if isinstance(code, str) else None)
         digest.complete &= not (part._forward_hooks or part._forward_pre_hooks)  # noqa: SLF001
         digest.add(_own_attributes(part))
+        for function in (functions := _functions(part)):
+            digest.add_defaults(function)
+        leaning += [type(part), *functions]
+    digest.add_files(leaning)
     return digest.hexdigest(), digest.complete
 
 
@@ -144,7 +164,48 @@ def estimator_fingerprint(estimator: Any, *settings: object) -> tuple[str, bool]
     # Pickles hold functions by name only, so the content of one may change unseen.
     functions = [value for value in _parameters(estimator) if isinstance(value, types.FunctionType)]
     digest.add(functions)
+    digest.add_files([*map(type, _estimators(estimator)), *functions])
     return digest.hexdigest(), digest.complete
+
+
+def user_modules(things: Iterable[Any]) -> list[types.ModuleType]:
+    """Return the modules of classes and functions, and all that these import at module level, as far as they are files
+    of the user: not of the standard library, not installed, not of this package. Sorted by name.
+    """
+    found: dict[str, types.ModuleType] = {}
+    waiting = [_module_of(base) for thing in things for base in getattr(thing, "__mro__", (thing,))]
+    while waiting:
+        module = waiting.pop()
+        if module is None or module.__name__ in found or not _is_of_user(module):
+            continue
+        found[module.__name__] = module
+        waiting += [_module_of(value) for value in list(vars(module).values())]
+    return [module for _, module in sorted(found.items())]
+
+
+def _module_of(value: object) -> types.ModuleType | None:
+    if isinstance(value, types.ModuleType):
+        return value
+    name = vars(type(value)).get("__module__") if not callable(value) else getattr(value, "__module__", None)
+    return sys.modules.get(name) if isinstance(name, str) else None
+
+
+def _is_of_user(module: types.ModuleType) -> bool:
+    path = getattr(module, "__file__", None)
+    if not path or not path.endswith(".py") or module.__name__.partition(".")[0] == __name__.partition(".")[0]:
+        return False
+    installed = {"site-packages", "dist-packages"} & set(Path(path).parts)
+    return not installed and not path.startswith(sysconfig.get_path("stdlib")) and Path(path).is_file()
+
+
+def _functions(part: torch.nn.Module) -> list[Any]:
+    """Return the functions of a module's classes and of the module itself, wherever they were written."""
+    holders = [vars(part), *(vars(base) for base in type(part).__mro__ if not _is_known(base))]
+    return [value for holder in holders for value in holder.values() if isinstance(value, types.FunctionType)]
+
+
+def _is_known(cls: type) -> bool:
+    return cls.__module__.partition(".")[0] in _KNOWN_PACKAGES
 
 
 def callable_fingerprint(function: Any, *settings: object) -> tuple[str, bool]:
@@ -187,13 +248,20 @@ def _estimators(estimator: Any) -> list[Any]:
 
 
 def _parameters(estimator: Any) -> list[Any]:
-    parameters = estimator.get_params(deep=True)
+    try:
+        parameters = estimator.get_params(deep=True)
+    except Exception as error:
+        raise ClassifierError(
+            f"the parameters of {type(estimator).__name__} cannot be read",
+            got=error,
+            mend="An estimator keeps every argument of __init__ in an attribute of the same name.",
+        ) from error
     return [value for _, value in sorted(parameters.items()) if not isinstance(value, type)]
 
 
-def _module_name(thing: Any) -> str:
+def _module_name(thing: Any, attribute: str = "__module__") -> str:
     """Return where a class or function is defined; for a model file without the part that says in which folder."""
-    name = str(getattr(thing, "__module__", None) or "")
+    name = str(getattr(thing, attribute, None) or "")
     return name.rpartition("_")[0] if name.startswith(FILE_MODULES) else name
 
 

@@ -29,6 +29,8 @@ def bound_classifier(classifier: Classifier, images: ArrayLike, num_classes: int
     found = list(classifier.warnings)
     if first.shape != second.shape or not np.allclose(first, second, rtol=1e-5, atol=1e-6):
         found.append("stochastic: two identical calls gave different outputs, so every figure is one draw of many")
+    elif len(pixels) > 3 and not _alike(_outputs(classifier, pixels[: len(pixels) // 2]), first):
+        found.append("stochastic: the output for an image depends on the other images of its batch")
     if classifier.backend.outputs == "logits" and _look_like_probabilities(first):
         found.append("the logits look like probabilities: load the model with outputs='probabilities' if they are")
     classes = classifier.num_classes if first.ndim == 1 else first.shape[1]
@@ -80,6 +82,11 @@ def _outputs(classifier: Classifier, pixels: NDArray[np.generic]) -> NDArray[np.
             allowed=str(classifier.num_classes),
         )
     return scores
+
+
+def _alike(some: NDArray[np.float64], all_of_them: NDArray[np.float64]) -> bool:
+    """Tell whether the first outputs are what they were in a larger batch, but for rounding."""
+    return bool(np.allclose(some, all_of_them[: len(some)], rtol=1e-2, atol=1e-3))
 
 
 def _look_like_probabilities(scores: NDArray[np.float64]) -> bool:

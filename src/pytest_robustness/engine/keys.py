@@ -34,6 +34,7 @@ def evaluation_key(evaluation: Evaluation, subject: Subject, state: str) -> str:
         {
             "code": code_version(),
             "classifier": subject.classifier.fingerprint,
+            "device": str(subject.classifier.device),
             "state": state,
             "family": evaluation.family,
             "kinds": [f"{kind.__module__}.{kind.__qualname__}" for kind in _kinds(evaluation)],

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from numbers import Real
 from typing import TYPE_CHECKING, Any
 
-from pytest_robustness.errors import unknown_name
+from pytest_robustness.errors import ParameterError, unknown_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -106,6 +106,10 @@ class Measurement:
         others = tuple(replace(other, on_compare=on_compare) for other in self.others)
         return replace(self, on_compare=on_compare, others=others)
 
+    def __bool__(self) -> bool:
+        """Refuse to be true or false: ``assert robustness.accuracy()`` would hold for every model."""
+        raise ParameterError("a measurement is neither true nor false", mend="Compare it, for instance with >= 0.9.")
+
     def __float__(self) -> float:
         """Return the value."""
         return self.value
@@ -147,7 +151,7 @@ class Measurement:
     def _compare(self, op: str, bound: float) -> bool:
         if not isinstance(bound, (Real, Measurement)):
             return NotImplemented  # type: ignore[no-any-return]
-        if self.on_compare is not None:
+        if self.on_compare is not None and not isinstance(bound, Measurement):  # two measurements set no threshold
             return self.on_compare(self, op, float(bound))
         return holds(self.value, op, float(bound))
 
@@ -165,7 +169,7 @@ def holds(value: float, op: str, bound: float) -> bool:
 
 def _plain(value: object) -> str:
     if isinstance(value, float):
-        return f"{value:g}"
+        return f"{value:.12g}"
     if isinstance(value, (list, tuple)):
         return "[" + ",".join(_plain(item) for item in value) + "]"
     return str(value)

@@ -104,7 +104,8 @@ class Sensitivity(Evaluation):
             for i, g in enumerate(gammas)
             for j, b in enumerate(shifts)
         ]
-        by_image = np.tensordot(bilinear_weights(gammas, shifts), correct, axes=2)
+        # The weights sum to 1 but for rounding.
+        by_image = np.tensordot(bilinear_weights(gammas, shifts), correct, axes=2).clip(0.0, 1.0)
         mean = Estimate(float(by_image.mean()), *clustered_interval(by_image, confidence=confidence))
         worst = lowest(surface.ravel().tolist(), n=n, confidence=confidence)
         clean = float(gather(outcomes, "correct", part="identity", axis=1).mean())
@@ -129,7 +130,7 @@ class Sensitivity(Evaluation):
                 metric,
                 estimate,
                 confidence=confidence,
-                parts=parts if metric != "area" else (),
+                parts=parts if metric in {"mean", "worst"} else (),
                 details=details if metric == "mean" else None,
             )
             for metric, estimate in estimates.items()
@@ -150,8 +151,9 @@ def area_above(
 ) -> Estimate:
     """Return the share of a uniform grid where the bilinear interpolant is at least `level`, with a bracket.
 
-    The bracket counts the cells whose four corners are surely above (by the lower ends of their intervals), and those
-    with a corner that may be above (by the upper ends): it allows for the sampling of images and of points.
+    The bracket counts the cells whose four corners are above by the lower ends of their intervals, and those with a
+    corner that is above by the upper ends. The intervals are those of single points, and what happens between the
+    points of a cell is not known: the bracket is a guide, not a bound.
     """
     steps = (np.arange(refine) + 0.5) / refine
     u, v = steps[:, None], steps[None, :]

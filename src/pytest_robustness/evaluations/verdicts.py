@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from numbers import Real
 from typing import Literal, get_args
 
 from pytest_robustness.errors import ParameterError, unknown_name
@@ -15,8 +16,8 @@ Decision = Literal["passed", "failed", "inconclusive", "measured"]
 
 RULES: tuple[str, ...] = get_args(Rule)
 
-_SHARES = {"accuracy", "worst", "mean", "area", "auroc", "aupr_out", "aupr_in", "fpr95", "ece", "ace", "rms"}
-"""Metrics that lie between 0 and 1."""
+_LARGEST = {"brier": 2.0, "nll": math.inf}
+"""Largest value of the metrics that may exceed 1."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,14 +32,15 @@ class Threshold:
         """Refuse a comparison that is not known, and a bound that the metric cannot reach."""
         if self.op not in {">=", ">", "<=", "<"}:
             raise unknown_name("comparison", self.op, [">=", ">", "<=", "<"])
-        if isinstance(self.bound, bool) or not isinstance(self.bound, (int, float)) or not math.isfinite(self.bound):
+        if isinstance(self.bound, bool) or not isinstance(self.bound, Real) or not math.isfinite(self.bound):
             raise ParameterError(f"a bound on {self.metric} must be a finite number", got=self.bound)
-        if self.metric in _SHARES and not 0 <= self.bound <= 1:
+        largest = _LARGEST.get(self.metric, 1.0)
+        if not 0 <= self.bound <= largest:
             # Else a percentage would slip through: ``max_ece=2`` holds for every model.
             raise ParameterError(
                 f"a bound on {self.metric} is out of range",
                 got=self.bound,
-                allowed="0 to 1",
+                allowed=f"0 to {largest:g}",
                 mend=f"{self.bound:g} % is {self.bound / 100:g}.",
             )
 

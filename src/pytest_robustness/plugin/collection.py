@@ -44,7 +44,8 @@ def pytest_collection(session: pytest.Session) -> None:
         return
     path, _, tables = tables_of(config)
     if not tables:
-        raise pytest.UsageError(f"--robustness: no [[...require]] table in {path}")
+        table = "tool.robustness.require" if path.name == "pyproject.toml" else "robustness.require"
+        raise pytest.UsageError(f"--robustness: no table [[{table}]] in {path}")
     from pytest_robustness.scorecard.suite import requirements_from_tables, settings_for
 
     try:
@@ -126,12 +127,24 @@ def _from_marker(mark: pytest.Mark) -> Requirement:
 
 
 def _check_markers(item: pytest.Item) -> None:
+    for mark in item.iter_markers():
+        _refuse_near_marker(mark)
     requirements = requirements_of(item)
     if requirements:
         from pytest_robustness.scorecard.suite import settings_for
 
         for requirement in requirements:
             settings_for(requirement, settings_of(item.config))
+
+
+def _refuse_near_marker(mark: pytest.Mark) -> None:
+    """Refuse a mistyped marker that brings a threshold: pytest itself would warn and let the test pass unjudged."""
+    if mark.name in _OURS or not any(key.startswith(("min_", "max_")) for key in mark.kwargs):
+        return
+    from difflib import get_close_matches
+
+    if near := get_close_matches(mark.name, MARKERS, n=1, cutoff=0.8):
+        raise ConfigurationError("unknown marker", got=mark.name, allowed=MARKERS, mend=f"Did you mean {near[0]!r}?")
 
 
 def _refuse(config: pytest.Config, items: list[pytest.Item], message: str) -> None:

@@ -7,7 +7,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
 
 import pytest
 
-from pytest_robustness.errors import ConfigurationError, DataUnavailableError, MissingExtraError, RobustnessError
+from pytest_robustness.errors import (
+    ConfigurationError,
+    DataUnavailableError,
+    EvaluationError,
+    MissingExtraError,
+    RobustnessError,
+)
 from pytest_robustness.evaluations import (
     FAMILIES,
     Measurement,
@@ -28,6 +34,10 @@ if TYPE_CHECKING:
 
 UNAVAILABLE = (DataUnavailableError, MissingExtraError)
 """Not verdicts: this machine lacks what the test needs. The test is skipped, or fails where the run is strict."""
+
+
+METHODS = ("accuracy", "adversarial_accuracy", "corruption_accuracy", "ood", "calibration", "brier", "sensitivity")
+"""What can be asked of the fixture."""
 
 
 class Judged(NamedTuple):
@@ -58,6 +68,13 @@ class Robustness:
     def __repr__(self) -> str:
         """Name the model and the data."""
         return f"<robustness of {self.model!r} on {self.data!r}>"
+
+    def __getattr__(self, name: str) -> NoReturn:
+        """Say of a method that is not there which ones are, or that another version has it."""
+        later = " (not supported by this version)" if name in {"certified_accuracy", "saliency"} else ""
+        methods = ", ".join(METHODS)
+        message = f"the fixture 'robustness' has no method {name!r}{later}; it has {methods}"
+        raise AttributeError(message)
 
     def accuracy(self, **settings: Any) -> Measurement:
         """Measure the clean accuracy."""
@@ -111,6 +128,8 @@ class Robustness:
             self.record(metric, evaluator, settings, threshold, verdict, headline=metric is measurement)
             if threshold is not None and verdict is not None:
                 judged.append(Judged(metric, threshold, verdict, settings.inconclusive))
+        if measurement.faults and not requirement.thresholds:
+            raise EvaluationError(f"{measurement.name} cannot be relied on: {measurement.faults[0]}")
         return judged
 
     def record(
@@ -124,7 +143,7 @@ class Robustness:
         headline: bool,
     ) -> None:
         """Record a metric, and what was asked of it, for the scorecard."""
-        name = metric.name if settings.seed == self.settings.seed else f"{metric.name} seed={settings.seed}"
+        name = metric.name + _own_settings(settings, self.settings)
         bound = "" if threshold is None else f" {threshold.op} {threshold.bound:.10g}"
         # Only further bounds show in the id, so that it stays the same where a bound is moved.
         again = threshold is not None and self._bounds.setdefault(name, bound) != bound
@@ -188,11 +207,14 @@ class Comparison:
         self.facade.record(
             metric, self.evaluator, self.settings, threshold, verdict, headline=metric.metric == self.main
         )
-        if verdict.decision != "inconclusive":
-            return verdict.decision == "passed"
-        if self.settings.inconclusive == "skip":
-            _leave(f"{SKIP_PREFIX}inconclusive: {explain(metric, threshold, verdict)[0]}", fail=False)
-        return self.settings.inconclusive == "pass"
+        undecided = verdict.decision == "inconclusive" and self.settings.inconclusive != "pass"
+        if metric.faults or undecided:
+            # Neither true nor false: an answer could pass a test that asks for the opposite.
+            lines = explain(metric, threshold, verdict)
+            if undecided and self.settings.inconclusive == "skip" and not metric.faults:
+                _leave(f"{SKIP_PREFIX}inconclusive: {lines[0]}", fail=False)
+            _leave("\n".join(lines), fail=True)
+        return verdict.decision != "failed"
 
 
 def conclude(judged: list[Judged], problems: list[str], missing: list[str]) -> None:
@@ -235,6 +257,12 @@ def _foreign_cause(error: RobustnessError) -> BaseException | None:
     """Return what the user's own model raised; that one error of this package led to another is of no interest."""
     cause = error.__cause__
     return None if isinstance(cause, RobustnessError) else cause
+
+
+def _own_settings(own: Settings, run: Settings) -> str:
+    """Return the settings of a requirement that are not those of the run, as they show in the id of a row."""
+    names = ("seed", "confidence", "verdict")
+    return "".join(f" {name}={getattr(own, name)}" for name in names if getattr(own, name) != getattr(run, name))
 
 
 def _bound_names(family: str) -> list[str]:

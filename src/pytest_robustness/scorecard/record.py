@@ -64,7 +64,8 @@ def make_payload(
         headline=headline,
         details=dict(measurement.details),
     )
-    return {"row": row.to_dict(), "model": model.to_dict(), "data": data.to_dict()}
+    faults = list(measurement.faults)
+    return {"row": row.to_dict(), "model": model.to_dict(), "data": data.to_dict(), "faults": faults}
 
 
 def explain(measurement: Measurement, threshold: Threshold, verdict: Verdict) -> list[str]:
@@ -75,8 +76,9 @@ def explain(measurement: Measurement, threshold: Threshold, verdict: Verdict) ->
     m = measurement
     missed = "not" if verdict.decision == "failed" else "not shown to be"
     size = f"n = {m.n:,}" if m.n == m.population else f"n = {m.n:,} of {m.population:,}"
+    headline = f"is {missed} {threshold.op} {threshold.bound:g}" if not m.faults else "cannot be relied on"
     lines = [
-        f"{m.name}: {m.value:.4g} is {missed} {threshold.op} {threshold.bound:g}",
+        f"{m.name}: {m.value:.4g} {headline}",
         f"  verdict    {verdict.decision}: {verdict.reason}",
         f"  interval   [{m.low:.4g}, {m.high:.4g}] at {m.confidence * 100:g} % confidence, {size}",
     ]
