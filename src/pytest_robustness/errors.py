@@ -123,6 +123,13 @@ def check_number(name: str, value: object, *, minimum: float, whole: bool = Fals
         raise ParameterError(f"{name} is out of range", got=value, allowed=allowed)
 
 
+def check_confidence(confidence: object) -> None:
+    """Raise ParameterError unless `confidence` is a number strictly between 0 and 1."""
+    if isinstance(confidence, bool) or not isinstance(confidence, Real) or not 0 < float(confidence) < 1:
+        allowed = "a number between 0 and 1 (greater than 0, less than 1), as in 0.95"
+        raise ParameterError("confidence is out of range", got=confidence, allowed=allowed)
+
+
 def _shorten(value: object, limit: int = 120) -> str:
     text = repr(value)
     return text if len(text) <= limit else text[: limit - 3] + "..."

@@ -6,7 +6,8 @@ import pytest
 from pytest_robustness.datasets import load_dataset, load_mnist_c, mnist_c_corruptions
 from pytest_robustness.errors import DataUnavailableError, ParameterError
 from pytest_robustness.evaluations import CorruptionAccuracy
-from pytest_robustness.evaluations.corruption import MNIST_C, lowest
+from pytest_robustness.evaluations.corruption import MNIST_C
+from pytest_robustness.evaluations.summaries import lowest
 from pytest_robustness.metrics import binomial_interval, clustered_interval
 from pytest_robustness.transforms import CORRUPTIONS, corrupt
 

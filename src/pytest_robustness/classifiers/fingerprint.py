@@ -81,7 +81,7 @@ class Digest:
     def _add_class(self, cls: type) -> None:
         for base in cls.__mro__:
             self._put(f"class {_module_name(base)}.{base.__qualname__}", b"")
-            if base.__module__.split(".")[0] not in _KNOWN_PACKAGES:
+            if not _is_known(base):
                 self._add_code(base, [part for part in vars(base).values() if hasattr(part, "__code__")])
 
     def _add_function(self, function: Any) -> None:

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from pytest_robustness.classifiers import Classifier, load_classifier
 from pytest_robustness.datasets import Dataset, as_dataset
 from pytest_robustness.engine.executors import Executor, make_executor
 from pytest_robustness.engine.keys import block_key, digest, evaluation_key, is_ours, model_state
 from pytest_robustness.engine.store import Store
-from pytest_robustness.errors import DatasetError, EvaluationError, ParameterError, check_number
+from pytest_robustness.errors import DatasetError, EvaluationError, check_confidence, check_number
 from pytest_robustness.evaluations import Block, Evaluation, Measurement, Outcome, Subject
 
 if TYPE_CHECKING:
@@ -177,14 +177,6 @@ class Evaluator:
     def _report(self, evaluation: Evaluation, done: int, total: int) -> None:
         if self.progress is not None:
             self.progress(Progress(evaluation, done, total))
-
-
-def check_confidence(confidence: Any) -> None:
-    """Raise ParameterError unless `confidence` is a number strictly between 0 and 1."""
-    if isinstance(confidence, bool) or not isinstance(confidence, (int, float)) or not 0 < confidence < 1:
-        raise ParameterError(
-            "confidence is out of range", got=confidence, allowed="a number between 0 and 1, as in 0.95"
-        )
 
 
 def _bind(classifier: Classifier, dataset: Dataset) -> Classifier:

@@ -5,10 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from pytest_robustness.evaluations.base import Arrays, Block, Evaluation, Outcome, Subject, gather
-from pytest_robustness.evaluations.summaries import correct_part, measured, share_correct
+from pytest_robustness.evaluations.summaries import class_parts, measured, share_correct
 from pytest_robustness.metrics import confusion_matrix
 
 if TYPE_CHECKING:
@@ -36,7 +34,7 @@ class Accuracy(Evaluation):
         labels, predictions = subject.dataset.labels, gather(outcomes, "predictions")
         correct = predictions == labels
         classes = subject.classifier.num_classes or int(max(labels.max(), predictions.max())) + 1
-        parts = [correct_part(f"class {k}", correct[labels == k], confidence) for k in np.unique(labels)]
+        parts = class_parts(correct, labels, confidence)
         confusion = confusion_matrix(predictions, labels, num_classes=classes)
         return (
             measured(

@@ -9,7 +9,7 @@ import numpy as np
 
 from pytest_robustness.attacks import Attack, make_attack, zero_gradients
 from pytest_robustness.evaluations.base import Arrays, Block, Evaluation, Outcome, Subject, gather, parameters_of
-from pytest_robustness.evaluations.summaries import correct_part, measured, share_correct
+from pytest_robustness.evaluations.summaries import class_parts, correct_part, measured, share_correct
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -70,7 +70,7 @@ class AdversarialAccuracy(Evaluation):
         """Reduce to the robust accuracy; the clean accuracy and that of each class are its parts."""
         correct, labels = gather(outcomes, "correct"), subject.dataset.labels
         masked = gather(outcomes, "masked")
-        parts = [correct_part(f"class {k}", correct[labels == k], confidence) for k in np.unique(labels)]
+        parts = class_parts(correct, labels, confidence)
         clean = correct_part("clean", gather(outcomes, "clean_correct"), confidence)
         faults = []
         if self.attack.eps > 0 and masked.mean() > MASKED_SHARE:

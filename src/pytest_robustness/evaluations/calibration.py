@@ -13,11 +13,11 @@ from pytest_robustness.errors import check_number
 from pytest_robustness.evaluations.base import Arrays, Block, Evaluation, Outcome, Subject, gather
 from pytest_robustness.evaluations.summaries import Estimate, measured
 from pytest_robustness.metrics import (
-    brier_score,
+    brier_terms,
     calibration_interval,
     expected_calibration_error,
+    log_losses,
     mean_interval,
-    negative_log_likelihood,
     reliability_bins,
     rms_calibration_error,
 )
@@ -63,10 +63,8 @@ class Calibration(Evaluation):
             name: _binned(statistic, probabilities, labels, confidence, subject.seed)
             for name, statistic in self._statistics().items()
         }
-        estimates["brier"] = _mean(brier_score(probabilities, labels), _brier_terms(probabilities, labels), confidence)
-        with np.errstate(divide="ignore"):
-            losses = -np.log(probabilities[np.arange(len(labels)), labels])
-        estimates["nll"] = _mean(negative_log_likelihood(probabilities, labels), losses, confidence)
+        estimates["brier"] = _mean(brier_terms(probabilities, labels), confidence)
+        estimates["nll"] = _mean(log_losses(probabilities, labels), confidence)
         bins = [asdict(found) for found in reliability_bins(probabilities, labels, bins=self.bins) if found.n]
         return tuple(
             measured(
@@ -102,15 +100,8 @@ def _binned(
     return Estimate(statistic(probabilities, labels), *interval)
 
 
-def _mean(value: float, terms: NDArray[np.float64], confidence: float) -> Estimate:
+def _mean(terms: NDArray[np.float64], confidence: float) -> Estimate:
     if not np.isfinite(terms).all():
-        return Estimate(value, 0.0, float("inf"))
+        return Estimate(float(terms.mean()), 0.0, float("inf"))
     low, high = mean_interval(terms, confidence=confidence)
-    return Estimate(value, max(low, 0.0), high)
-
-
-def _brier_terms(probabilities: Probabilities, labels: Labels) -> NDArray[np.float64]:
-    truth = np.zeros_like(probabilities)
-    truth[np.arange(len(labels)), labels] = 1.0
-    terms: NDArray[np.float64] = ((probabilities - truth) ** 2).sum(axis=1)
-    return terms
+    return Estimate(float(terms.mean()), max(low, 0.0), high)

@@ -10,8 +10,8 @@ import numpy as np
 from pytest_robustness.datasets import Dataset, load_mnist_c, mnist_c_corruptions
 from pytest_robustness.errors import DataUnavailableError, ParameterError, unknown_name
 from pytest_robustness.evaluations.base import Arrays, Block, Evaluation, Outcome, Subject, blocks_of, gather
-from pytest_robustness.evaluations.summaries import Estimate, correct_part, measured
-from pytest_robustness.metrics import binomial_interval, clustered_interval
+from pytest_robustness.evaluations.summaries import Estimate, correct_part, lowest, measured
+from pytest_robustness.metrics import clustered_interval
 from pytest_robustness.transforms import CORRUPTIONS, corrupt
 
 if TYPE_CHECKING:
@@ -116,17 +116,6 @@ class CorruptionAccuracy(Evaluation):
             measured(self, subject, outcomes, metric, estimate, confidence=confidence, parts=parts)
             for metric, estimate in (("accuracy", mean), ("worst", worst))
         )
-
-
-def lowest(values: Sequence[float], *, n: int, confidence: float) -> Estimate:
-    """Return the smallest of several accuracies, with an interval that allows for the search among them.
-
-    Each accuracy is of the same `n` samples. Their exact intervals are made at the level ``1 - (1 - confidence) / m``
-    (Bonferroni), so that all m hold together; the smallest true value then lies between their smallest ends.
-    """
-    level = 1 - (1 - confidence) / len(values)
-    intervals = [binomial_interval(value * n, n, confidence=level) for value in values]
-    return Estimate(min(values), min(i.low for i in intervals), min(i.high for i in intervals))
 
 
 def _as_bytes(images: NDArray[Any]) -> NDArray[np.uint8]:

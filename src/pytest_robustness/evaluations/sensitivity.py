@@ -10,9 +10,8 @@ import numpy as np
 
 from pytest_robustness.errors import ParameterError, check_number
 from pytest_robustness.evaluations.base import Arrays, Block, Evaluation, Outcome, Subject, blocks_of, gather
-from pytest_robustness.evaluations.corruption import lowest
 from pytest_robustness.evaluations.measurement import Measurement, Part
-from pytest_robustness.evaluations.summaries import Estimate, measured
+from pytest_robustness.evaluations.summaries import Estimate, lowest, measured
 from pytest_robustness.metrics import binomial_interval, clustered_interval
 from pytest_robustness.transforms import gamma_brightness
 

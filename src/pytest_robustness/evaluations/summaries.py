@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, NamedTuple
 
+import numpy as np
+
 from pytest_robustness.evaluations.measurement import Measurement, Part
 from pytest_robustness.metrics import binomial_interval
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
-    import numpy as np
     from numpy.typing import NDArray
 
     from pytest_robustness.evaluations.base import Block, Evaluation, Outcome, Subject
@@ -36,6 +37,22 @@ def share_correct(correct: NDArray[np.bool_], confidence: float) -> Estimate:
 def correct_part(name: str, correct: NDArray[np.bool_], confidence: float) -> Part:
     """Return the share of true entries as a part of a measurement."""
     return Part(name, *share_correct(correct, confidence), n=int(correct.size))
+
+
+def class_parts(correct: NDArray[np.bool_], labels: NDArray[np.int64], confidence: float) -> list[Part]:
+    """Return the share of true entries of each class that has samples, as parts of a measurement."""
+    return [correct_part(f"class {k}", correct[labels == k], confidence) for k in np.unique(labels)]
+
+
+def lowest(values: Sequence[float], *, n: int, confidence: float) -> Estimate:
+    """Return the smallest of several accuracies, with an interval that allows for the search among them.
+
+    Each accuracy is of the same `n` samples. Their exact intervals are made at the level ``1 - (1 - confidence) / m``
+    (Bonferroni), so that all m hold together; the smallest true value then lies between their smallest ends.
+    """
+    level = 1 - (1 - confidence) / len(values)
+    intervals = [binomial_interval(value * n, n, confidence=level) for value in values]
+    return Estimate(min(values), min(i.low for i in intervals), min(i.high for i in intervals))
 
 
 def measured(

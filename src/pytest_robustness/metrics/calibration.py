@@ -181,10 +181,16 @@ def brier_score(probabilities: npt.ArrayLike, labels: npt.ArrayLike) -> float:
     ParameterError
         If probabilities or labels cannot be used.
     """
+    return float(brier_terms(probabilities, labels).mean())
+
+
+def brier_terms(probabilities: npt.ArrayLike, labels: npt.ArrayLike) -> Floats:
+    """Return the terms, shape (N,), whose mean is `brier_score`; parameters and errors are the same."""
     checked, known = checked_outputs(probabilities, labels)
     residuals = checked.copy()
     residuals[np.arange(len(known)), known] -= 1
-    return float((residuals**2).sum(axis=1).mean())
+    terms: Floats = (residuals**2).sum(axis=1)
+    return terms
 
 
 def negative_log_likelihood(probabilities: npt.ArrayLike, labels: npt.ArrayLike) -> float:
@@ -207,10 +213,15 @@ def negative_log_likelihood(probabilities: npt.ArrayLike, labels: npt.ArrayLike)
     ParameterError
         If probabilities or labels cannot be used.
     """
+    return float(log_losses(probabilities, labels).mean())
+
+
+def log_losses(probabilities: npt.ArrayLike, labels: npt.ArrayLike) -> Floats:
+    """Return the terms, shape (N,), whose mean is `negative_log_likelihood`; parameters and errors are the same."""
     checked, known = checked_outputs(probabilities, labels)
     with np.errstate(divide="ignore"):
-        logarithms = np.log(checked[np.arange(len(known)), known])
-    return 0.0 - float(logarithms.mean())
+        losses: Floats = 0.0 - np.log(checked[np.arange(len(known)), known])
+    return losses
 
 
 def calibration_interval(

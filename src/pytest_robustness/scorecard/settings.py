@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pytest_robustness.errors import ConfigurationError, RobustnessError, check_number, unknown_name
+from pytest_robustness.errors import ConfigurationError, RobustnessError, check_confidence, check_number, unknown_name
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -97,9 +97,7 @@ class Settings:
             value = getattr(self, name)
             if value is not None or name == "seed":
                 check_number(name, value, minimum=minimum, whole=True)
-        check_number("confidence", self.confidence, minimum=0.0, above=True)
-        if self.confidence >= 1:
-            raise ConfigurationError("confidence is out of range", got=self.confidence, allowed="between 0 and 1")
+        check_confidence(self.confidence)
         for name, allowed in _CHOICES.items():
             value = getattr(self, name)
             if value not in allowed and not (name == "verdict" and value is None):
