@@ -9,7 +9,8 @@ from torch import nn
 from torch.nn.functional import cross_entropy
 
 from pytest_robustness.attacks import FGSM, PGD
-from pytest_robustness.attacks.base import input_gradient, odds_against
+from pytest_robustness.attacks.batch import input_gradient
+from pytest_robustness.attacks.losses import odds_against
 from pytest_robustness.classifiers import load_classifier
 from pytest_robustness.errors import CapabilityError, ClassifierError, ParameterError
 

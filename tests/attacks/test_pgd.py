@@ -6,6 +6,7 @@ import torch
 
 from pytest_robustness.attacks import FGSM, PGD
 from pytest_robustness.attacks.balls import LinfBall
+from pytest_robustness.attacks.batch import Batch
 from pytest_robustness.attacks.pgd import climb
 from pytest_robustness.errors import ParameterError
 
@@ -51,7 +52,9 @@ def test_a_found_point_is_not_lost_by_later_steps(net, images, labels):
     ball = LinfBall.around(torch.from_numpy(images[right]), 0.2)
     with net.differentiable() as forward:
         truth = torch.from_numpy(labels[right])
-        ends, fooled = climb(forward, torch.from_numpy(images[right]), truth, ball, steps=10, size=0.05)
+        points = torch.from_numpy(images[right])
+        batch = Batch(images=points, labels=truth, ball=ball, ids=np.flatnonzero(right), seed=0)
+        ends, fooled = climb(forward, batch, points, steps=10, size=0.05)
     assert 0 < fooled.sum() < len(fooled)
     assert np.array_equal(net.predict(ends.numpy()) != labels[right], fooled.numpy())
 

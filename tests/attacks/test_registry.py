@@ -23,7 +23,7 @@ def test_an_attack_passes_through():
 @pytest.mark.parametrize(
     ("arguments", "options", "message"),
     [
-        ("pdg", {"eps": 0.1}, r"unknown attack: got 'pdg'; allowed: fgsm, pgd.*Did you mean 'pgd'"),
+        ("pdg", {"eps": 0.1}, r"unknown attack: got 'pdg'; allowed: fgsm, bim, pgd.*Did you mean 'pgd'"),
         (["pgd"], {"eps": 0.1}, "unknown attack"),
         (PGD, {"eps": 0.1}, "unknown attack"),
         (

@@ -1,53 +1,71 @@
-"""What all attacks share: checked inputs, no work on samples that are already wrong, exact projection."""
+"""What all attacks share: checked inputs, no work on samples that are already wrong, stages, exact projection."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from pytest_robustness.attacks.balls import BALLS, Ball
-from pytest_robustness.errors import ClassifierError, ParameterError, check_number, unknown_name
+from pytest_robustness.attacks.batch import Batch, Found
+from pytest_robustness.attacks.targets import check_target, chosen_targets
+from pytest_robustness.errors import CapabilityError, ParameterError, check_number, unknown_name
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from contextlib import AbstractContextManager
+
     from numpy.typing import ArrayLike, NDArray
 
     from pytest_robustness.classifiers import Classifier, Forward
 
+NEEDS = ("gradients", "scores", "labels")
+"""What an attack may need of a classifier, from the most to the least."""
+
+
+class Result(NamedTuple):
+    """Images (N, C, H, W) float32 in the ball, and which of them fool the classifier as the attack saw it, (N,)."""
+
+    images: NDArray[np.float32]
+    fooled: NDArray[np.bool_]
+
 
 @dataclass(frozen=True, kw_only=True)
 class Attack(ABC):
-    """An untargeted attack that maximises the loss inside a ball.
+    """Looks for an allowed image near each clean one that the classifier gets wrong.
 
     Parameters
     ----------
-    norm : {"linf", "l2"}
-        Norm of the ball.
-    eps : float
-        Radius of the ball, in units of pixels in [0, 1]; at most 1 for linf.
+    target : int or {"least-likely", "second", "random"}, optional
+        The class that each sample is to be taken for: a fixed one, or one found from the scores of the clean image.
+        Samples of that very class are left alone. Without it any wrong class will do.
     """
 
     name: ClassVar[str]
+    needs: ClassVar[str] = "gradients"
+    minimal: ClassVar[bool] = False
+    """Whether it looks for the nearest adversarial image, so that one run answers for every radius."""
+    targetable: ClassVar[bool] = True
 
-    norm: str = "linf"
-    eps: float
+    target: int | str | None = field(default=None, metadata={"quiet": True})
 
     def __post_init__(self) -> None:
         """Refuse parameters out of their range."""
-        if self.norm not in tuple(BALLS):
-            raise unknown_name("norm", self.norm, BALLS)
-        check_number("eps", self.eps, minimum=0.0)
-        if self.norm == "linf" and self.eps > 1:
-            raise ParameterError(
-                "eps is out of range",
-                got=self.eps,
-                allowed="0 to 1 for linf: pixels lie in [0, 1]",
-                mend=f"A radius of {self.eps:g} grey levels of 256 is eps={self.eps:g}/255.",
-            )
+        check_target(self.target, self.name, targetable=self.targetable)
+
+    @property
+    def stages(self) -> Sequence[Attack]:
+        """The attacks that run one after the other, each on the samples that resisted those before it."""
+        return (self,)
+
+    @property
+    def deterministic(self) -> bool:
+        """Whether it takes equal inputs to give equal outputs; the attacks for stochastic models do not."""
+        return True
 
     def run(
         self,
@@ -64,7 +82,7 @@ class Attack(ABC):
         Parameters
         ----------
         classifier : Classifier
-            Must offer gradients.
+            Must offer what the attack `needs`.
         images : array_like of shape (N, C, H, W)
             uint8, or floats in [0, 1].
         labels : array_like of int, shape (N,)
@@ -85,77 +103,169 @@ class Attack(ABC):
         Raises
         ------
         CapabilityError
-            Where the classifier has no gradients.
+            Where the classifier lacks what the attack needs.
         ParameterError
             Where shapes, values or labels do not fit together.
         """
         check_number("batch_size", batch_size, minimum=1, whole=True)
-        clean, truth, keys = _checked(images, labels, ids)
-        adversarial = np.empty_like(clean)
-        with classifier.differentiable() as forward:
-            for start in range(0, len(clean), batch_size):
-                rows = slice(start, start + batch_size)
-                adversarial[rows] = self._attack_batch(forward, clean[rows], truth[rows], keys[rows], seed)
+        clean, truth, keys = checked(images, labels, ids)
+        self.check_fits(classifier)
+        right = classifier.predict(clean, batch_size=batch_size) == truth
+        adversarial = clean.copy()
+        if right.any():
+            result = self.search(
+                classifier, clean[right], truth[right], ids=keys[right], seed=seed, batch_size=batch_size
+            )
+            adversarial[right] = result.images
         return adversarial
 
-    def _attack_batch(
-        self, forward: Forward, clean: NDArray[np.float32], truth: NDArray[np.int64], ids: NDArray[np.int64], seed: int
-    ) -> NDArray[np.float32]:
-        device = forward.device
-        images = torch.tensor(clean, device=device)
-        labels = torch.as_tensor(truth, device=device)
-        with torch.no_grad():
-            right = forward(images).argmax(dim=1) == labels
-        if right.any():
-            ball = BALLS[self.norm].around(images[right], self.eps)
-            keys = ids[right.cpu().numpy()]
-            images[right] = self._perturb(forward, images[right], labels[right], ball, ids=keys, seed=seed)
-        return images.cpu().numpy()
+    def search(
+        self,
+        classifier: Classifier,
+        images: NDArray[np.float32],
+        labels: NDArray[np.int64],
+        *,
+        ids: NDArray[np.int64],
+        seed: int,
+        batch_size: int = 500,
+    ) -> Result:
+        """Attack samples that are all classified correctly, stage after stage; arguments as those of `run`, checked.
+
+        Returns
+        -------
+        Result
+            The last image of each sample, and whether it fools the classifier.
+        """
+        found, fooled = images.copy(), np.zeros(len(images), dtype=np.bool_)
+        for stage in self.stages:
+            rows = np.flatnonzero(~fooled)
+            for start in range(0, len(rows), batch_size):
+                chosen = rows[start : start + batch_size]
+                part = stage._attack(classifier, images[chosen], labels[chosen], ids[chosen], seed)  # noqa: SLF001
+                found[chosen], fooled[chosen] = part
+        return Result(found, fooled)
+
+    def check_fits(self, classifier: Classifier) -> None:
+        """Raise CapabilityError where the classifier lacks what the attack needs."""
+        if not can_attack(classifier, self.needs):
+            raise CapabilityError(
+                f"the attack {self.name!r} needs {self.needs}, which {classifier.name} does not offer",
+                got=f"{classifier.kind} model with {', '.join(sorted(classifier.offers))}",
+                mend=_ADVICE[self.needs],
+            )
+
+    def parameters(self) -> dict[str, Any]:
+        """Return the parameters that no dataclass field holds, as builtin values."""
+        return {}
+
+    def _attack(
+        self,
+        classifier: Classifier,
+        images: NDArray[np.float32],
+        labels: NDArray[np.int64],
+        ids: NDArray[np.int64],
+        seed: int,
+    ) -> Result:
+        with opened(classifier, self.needs) as forward:
+            batch = self._batch(forward, images, labels, ids, seed)
+            found = batch.images.clone()
+            fooled = torch.zeros(len(batch), dtype=torch.bool, device=found.device)
+            rows = _attackable(batch)
+            if len(rows):
+                found[rows], fooled[rows] = self._perturb(forward, batch.keep(rows))
+        return Result(found.cpu().numpy(), fooled.cpu().numpy())
+
+    def _batch(
+        self,
+        forward: Forward,
+        images: NDArray[np.float32],
+        labels: NDArray[np.int64],
+        ids: NDArray[np.int64],
+        seed: int,
+    ) -> Batch:
+        points = torch.tensor(images, device=forward.device)
+        truth = torch.as_tensor(labels, device=forward.device)
+        targets = None if self.target is None else chosen_targets(self.target, forward, points, truth, ids=ids, seed=seed)
+        return Batch(images=points, labels=truth, ball=self._ball(points), ids=ids, seed=seed, targets=targets)
 
     @abstractmethod
-    def _perturb(
-        self, forward: Forward, images: Tensor, labels: Tensor, ball: Ball, *, ids: NDArray[np.int64], seed: int
-    ) -> Tensor:
-        """Return allowed images (B, C, H, W) for B samples that are all classified correctly."""
+    def _ball(self, images: Tensor) -> Ball:
+        """Return what is allowed around the images (B, C, H, W)."""
+
+    @abstractmethod
+    def _perturb(self, forward: Forward, batch: Batch) -> Found:
+        """Return allowed images for B samples that are all classified correctly, and which of them fool."""
 
 
-def odds_against(logits: Tensor, labels: Tensor) -> Tensor:
-    """Return the logarithm of the odds against the true class, ``log sum_{k != y} exp(z_k) - z_y``, shape (B,).
+@dataclass(frozen=True, kw_only=True)
+class NormAttack(Attack):
+    """An attack inside a norm ball.
 
-    The cross-entropy is ``log(1 + exp(.))`` of it. Their gradients have the same direction, so that a step along the
-    sign or the unit vector of either is the same step; but that of the cross-entropy rounds to zero for a confident
-    sample, and that of the odds never does.
+    Parameters
+    ----------
+    norm : {"linf", "l2", "l0"}
+        Norm of the ball; each attack names those that it knows in `norms`.
+    eps : float
+        Radius of the ball, in units of pixels in [0, 1]; at most 1 for linf; for l0 the number of pixels that may
+        change.
+    target
+        See `Attack`.
     """
-    truth = labels[:, None]
-    others = logits.scatter(1, truth, -torch.inf)
-    return others.logsumexp(dim=1) - logits.gather(1, truth)[:, 0]
+
+    norms: ClassVar[tuple[str, ...]] = ("linf", "l2")
+
+    norm: str = "linf"
+    eps: float
+
+    def __post_init__(self) -> None:
+        """Refuse parameters out of their range."""
+        super().__post_init__()
+        if self.norm not in self.norms:
+            raise unknown_name(f"norm of the attack {self.name!r}", self.norm, self.norms)
+        check_number("eps", self.eps, minimum=0.0, whole=self.norm == "l0")
+        if self.norm == "linf" and self.eps > 1:
+            raise ParameterError(
+                "eps is out of range",
+                got=self.eps,
+                allowed="0 to 1 for linf: pixels lie in [0, 1]",
+                mend=f"A radius of {self.eps:g} grey levels of 256 is eps={self.eps:g}/255.",
+            )
+
+    def _ball(self, images: Tensor) -> Ball:
+        return BALLS[self.norm].around(images, self.eps)
 
 
-def input_gradient(values: Tensor, points: Tensor) -> Tensor:
-    """Return the gradient of each sample's value in its own point; zero where the model has cut the path between them.
-
-    Raises
-    ------
-    ClassifierError
-        Where the gradient is NaN or infinite.
-    """
-    if not values.requires_grad:
-        return torch.zeros_like(points)
-    (gradient,) = torch.autograd.grad(values.sum(), points, allow_unused=True)
-    if gradient is None:
-        return torch.zeros_like(points)
-    if not bool(gradient.isfinite().all()):
-        raise ClassifierError(
-            "the gradient of the model is not finite",
-            got="NaN or infinity",
-            mend="Look for a square root or a norm of zero, or an overflow: their slopes are infinite.",
-        )
-    return gradient
+def can_attack(classifier: Classifier, needs: str) -> bool:
+    """Return whether a classifier offers what an attack needs: "gradients", "scores" or "labels"."""
+    offers = classifier.offers
+    if needs == "scores":
+        return bool(offers & {"logits", "probabilities"})
+    return needs in offers
 
 
-def _checked(
+def opened(classifier: Classifier, needs: str) -> AbstractContextManager[Forward]:
+    """Return the map from images to scores that an attack works with: differentiable only where it needs gradients."""
+    return classifier.differentiable() if needs == "gradients" else classifier.queries()
+
+
+_ADVICE = {
+    "gradients": 'attack="strongest" picks what the classifier allows; "square" needs scores, "hopskipjump" labels.',
+    "scores": 'Use attack="hopskipjump", which needs labels only.',
+    "labels": "",
+}
+
+
+def _attackable(batch: Batch) -> Tensor:
+    """Return the rows of the samples that are not of their own target class."""
+    if batch.targets is None:
+        return torch.arange(len(batch), device=batch.images.device)
+    return (batch.targets != batch.labels).nonzero()[:, 0]
+
+
+def checked(
     images: ArrayLike, labels: ArrayLike, ids: ArrayLike | None
 ) -> tuple[NDArray[np.float32], NDArray[np.int64], NDArray[np.int64]]:
+    """Return images as float32 in [0, 1], labels and ids as int64; raise ParameterError where they do not fit."""
     pixels, truth = np.asarray(images), np.asarray(labels)
     if pixels.ndim != 4 or len(pixels) == 0:
         raise ParameterError("images must have the shape (N, C, H, W) with N > 0", got=pixels.shape)

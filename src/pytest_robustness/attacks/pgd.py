@@ -6,27 +6,28 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import torch
-from torch import Tensor
 
-from pytest_robustness.attacks.base import Attack, input_gradient, odds_against
+from pytest_robustness.attacks.base import NormAttack
+from pytest_robustness.attacks.batch import Found, Record, input_gradient
+from pytest_robustness.attacks.losses import LOSSES, loss_named
 from pytest_robustness.errors import check_number
 
 if TYPE_CHECKING:
-    import numpy as np
-    from numpy.typing import NDArray
+    from torch import Tensor
 
-    from pytest_robustness.attacks.balls import Ball
+    from pytest_robustness.attacks.batch import Batch
+    from pytest_robustness.attacks.losses import Loss
     from pytest_robustness.classifiers import Forward
 
 
 @dataclass(frozen=True, kw_only=True)
-class PGD(Attack):
-    """Projected gradient descent on the cross-entropy (Madry et al. 2018, arXiv:1706.06083, section 2.1).
+class PGD(NormAttack):
+    """Projected gradient descent (Madry et al. 2018, arXiv:1706.06083, section 2.1).
 
     Parameters
     ----------
-    norm, eps
-        See `Attack`.
+    norm, eps, target
+        See `NormAttack`.
     steps : int
         Gradient steps of each restart.
     step_size : float, optional
@@ -35,6 +36,11 @@ class PGD(Attack):
         Runs from different random starts; a later one works only on the samples that resisted the earlier ones.
     random_start : bool
         Start from a random point of the ball instead of the image itself.
+    loss : {"ce", "cw", "dlr"}
+        What is maximised: the cross-entropy, the margin of Carlini and Wagner, or the difference-of-logits ratio.
+    momentum : float
+        Decay of the sum of past gradients that is followed instead of the last one (Dong et al. 2018,
+        arXiv:1710.06081, eq. 6); 0 for none.
     """
 
     name = "pgd"
@@ -43,79 +49,95 @@ class PGD(Attack):
     step_size: float | None = field(default=None, metadata={"quiet": True})
     restarts: int = field(default=1, metadata={"quiet": True})
     random_start: bool = field(default=True, metadata={"quiet": True})
+    loss: str = field(default="ce", metadata={"quiet": True})
+    momentum: float = field(default=0.0, metadata={"quiet": True})
 
     def __post_init__(self) -> None:
         """Refuse parameters out of their range."""
         super().__post_init__()
         check_number("steps", self.steps, minimum=1, whole=True)
         check_number("restarts", self.restarts, minimum=1, whole=True)
+        check_number("momentum", self.momentum, minimum=0.0)
+        loss_named(self.loss)
         if self.step_size is not None:
             check_number("step_size", self.step_size, minimum=0.0, above=True)
 
-    def _perturb(
-        self, forward: Forward, images: Tensor, labels: Tensor, ball: Ball, *, ids: NDArray[np.int64], seed: int
-    ) -> Tensor:
-        found = images.clone()
-        resisting = torch.arange(len(images), device=images.device)
+    def _perturb(self, forward: Forward, batch: Batch) -> Found:
+        images = batch.images.clone()
+        fooled = torch.zeros(len(batch), dtype=torch.bool, device=images.device)
         size = 2.5 * self.eps / self.steps if self.step_size is None else self.step_size
         for restart in range(self.restarts):
-            here = ball.keep(resisting)
-            keys = ids[resisting.cpu().numpy()]
-            start = (
-                here.random(keys, seed=seed, stream=f"{self.name}/start", index=restart)
-                if self.random_start
-                else images[resisting]
-            )
-            ends, fooled = climb(forward, start, labels[resisting], here, steps=self.steps, size=size)
-            found[resisting] = ends
-            resisting = resisting[~fooled]
-            if len(resisting) == 0:
+            rows = (~fooled).nonzero()[:, 0]
+            if len(rows) == 0:
                 break
-        return found
+            here = batch.keep(rows)
+            stream = f"{self.name}/start"
+            start = (
+                here.ball.random(here.ids, seed=here.seed, stream=stream, index=restart)
+                if self.random_start
+                else here.images
+            )
+            images[rows], fooled[rows] = climb(
+                forward,
+                here,
+                start,
+                steps=self.steps,
+                size=size,
+                loss=LOSSES[self.loss],
+                momentum=self.momentum,
+            )
+        return Found(images, fooled)
 
 
 def climb(
-    forward: Forward, points: Tensor, labels: Tensor, ball: Ball, *, steps: int, size: float
-) -> tuple[Tensor, Tensor]:
-    """Follow the gradient of the cross-entropy; a sample leaves the batch at the first point that fools the classifier.
-
-    See `odds_against` for how that gradient is found.
+    forward: Forward,
+    batch: Batch,
+    points: Tensor,
+    *,
+    steps: int,
+    size: float,
+    loss: Loss = LOSSES["ce"],
+    momentum: float = 0.0,
+) -> Found:
+    """Follow the gradient of a loss; a sample leaves the batch at the first point that fools the classifier.
 
     Parameters
     ----------
     forward : callable
         Images (B, C, H, W) to logits (B, K).
+    batch : Batch
     points : Tensor of shape (B, C, H, W)
-        Where to start, inside `ball`.
-    labels : Tensor of shape (B,)
-    ball : Ball
+        Where to start, inside the ball.
     steps : int
     size : float
         Length of a step.
-
-    Returns
-    -------
-    ends : Tensor of shape (B, C, H, W)
-        The first fooling point of each sample, or its last point.
-    fooled : Tensor of bool, shape (B,)
+    loss : callable
+        One of `LOSSES`.
+    momentum : float
+        Decay of the sum of past gradients, each divided by its mean absolute value.
     """
-    ends = points.clone()
-    fooled = torch.zeros(len(points), dtype=torch.bool, device=points.device)
-    rows = torch.arange(len(points), device=points.device)
-    for step in range(steps + 1):
-        # One forward pass serves the test of this point and, unless it is the last, the gradient of the next step.
-        last = step == steps
-        points = points.detach().requires_grad_(not last)
-        with torch.set_grad_enabled(not last):
-            logits = forward(points)
-            wrong = logits.argmax(dim=1) != labels
-            ends[rows] = points.detach()
-            fooled[rows[wrong]] = True
-            if last or wrong.all():
-                break
-            keep = ~wrong
-            values = odds_against(logits[keep], labels[keep])
-        gradient = input_gradient(values, points)
-        rows, labels, ball = rows[keep], labels[keep], ball.keep(keep)
-        points = ball.ascend(points.detach()[keep], gradient[keep], size)
-    return ends, fooled
+    record = Record(batch)
+    points = points.clone()
+    past = torch.zeros_like(points) if momentum else None
+    for _ in range(steps):
+        # One forward pass serves the test of this point and the gradient of the next step.
+        points.requires_grad_()
+        logits = forward(points)
+        gradient = input_gradient(batch.loss(loss, logits), points)
+        points = points.detach()
+        keep = record.note(points, batch.fooled(logits))
+        if keep is not None:
+            if len(keep) == 0:
+                return record.found
+            batch, points, gradient = batch.keep(keep), points[keep], gradient[keep]
+            past = None if past is None else past[keep]
+        if past is not None:
+            past = gradient = momentum * past + gradient / _mean_size(gradient)
+        points = batch.ball.ascend(points, gradient, size)
+    with torch.no_grad():
+        return record.end(points, batch.fooled(forward(points)))
+
+
+def _mean_size(gradient: Tensor) -> Tensor:
+    size = gradient.abs().flatten(1).mean(dim=1).clamp_min(torch.finfo(gradient.dtype).tiny)
+    return size[:, None, None, None]

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from pytest_robustness.attacks.base import input_gradient, odds_against
+from pytest_robustness.attacks.batch import input_gradient
+from pytest_robustness.attacks.losses import odds_against
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from pytest_robustness.classifiers import outputs as checks
 from pytest_robustness.classifiers.backend import Backend, Forward, Passes
 from pytest_robustness.classifiers.probing import bound_classifier
+from pytest_robustness.classifiers.queries import score_function
 from pytest_robustness.errors import CapabilityError, ClassifierError, ParameterError, RobustnessError
 
 if TYPE_CHECKING:
@@ -150,6 +151,16 @@ class Classifier:
         """
         self._require("gradients")
         with self.backend.differentiable() as function:
+            yield Forward(self, function)
+
+    @contextmanager
+    def queries(self) -> Iterator[Forward]:
+        """Yield the map from float32 images (B, C, H, W) in [0, 1] to scores (B, K), for attacks without gradients.
+
+        The scores are logits, else logarithms of probabilities, else 1 for the predicted label and 0 for the others:
+        their largest is the prediction. `passes` counts each image.
+        """
+        with score_function(self.backend, self.num_classes) as function:
             yield Forward(self, function)
 
     def bound(self, images: ArrayLike, *, num_classes: int | None = None) -> Classifier:
