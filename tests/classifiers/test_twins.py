@@ -155,15 +155,15 @@ def test_unknown_steps_have_no_twin(digits):
 
 @pytest.mark.parametrize("damage", [0.01, np.nan])
 def test_a_twin_that_disagrees_is_not_used(digits, images, damage, monkeypatch):
-    from pytest_robustness.classifiers import twins
+    from pytest_robustness.classifiers.twins import build, linear
 
     def wrong(estimator):
-        twin = twins._mlp(estimator)
-        twin.module[0].bias += damage
-        return twin
+        head = linear.mlp(estimator)
+        head.layers[0].bias += damage
+        return head
 
     estimator = _fitted(_CLASSIFIERS["mlp-relu"], [], digits, 10)
-    monkeypatch.setitem(twins._CLASSIFIERS, MLPClassifier, wrong)
+    monkeypatch.setitem(build.CLASSIFIERS, MLPClassifier, wrong)
     classifier = load_classifier(estimator)
     (warning,) = classifier.warnings
     assert "twin deviates" in warning

@@ -222,7 +222,9 @@ _ADVICE = {
     "logits or probabilities; accuracy works without them.",
     "gradients": "The attacks of this version all need gradients: give "
     "a torch module or a scikit-learn estimator that has a differentiable twin: MLPClassifier, LogisticRegression, "
-    "SGDClassifier, LinearSVC, also behind StandardScaler, MinMaxScaler, Normalizer or PCA.",
+    "SGDClassifier, LinearSVC, Perceptron, RidgeClassifier, SVC, NuSVC, GaussianNB, LinearDiscriminantAnalysis, "
+    "QuadraticDiscriminantAnalysis, KNeighborsClassifier, also behind StandardScaler, MinMaxScaler, Normalizer or PCA, "
+    "in a VotingClassifier, BaggingClassifier, CalibratedClassifierCV, GridSearchCV or RandomizedSearchCV.",
 }
 
 

@@ -4,44 +4,57 @@ from __future__ import annotations
 
 import math
 import warnings
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pytest_robustness.classifiers.outputs import LINKS
+from pytest_robustness.classifiers.agreement import deviation_of, disagreement_in
 from pytest_robustness.classifiers.preprocessing import Preprocessing
 from pytest_robustness.classifiers.pytorch import TorchBackend, to_device
 from pytest_robustness.errors import CapabilityError, ClassifierError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from contextlib import AbstractContextManager
+    from collections.abc import Callable, Iterator
 
     from numpy.typing import NDArray
     from torch import Tensor
 
     from pytest_robustness.classifiers.backend import Backend
-    from pytest_robustness.classifiers.twins import Twin
 
 _METHODS = {"predict_proba": "probabilities", "decision_function": "logits", "predict": "labels"}
-_TRIALS = 16
 _TOLERANCE = 1e-5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EstimatorBackend:
-    """A fitted estimator, asked through one of its methods; images are flattened to (N, C * H * W)."""
+    """A fitted estimator, asked through one of its methods; images are flattened to (N, C * H * W).
+
+    Parameters
+    ----------
+    surrogate : TorchBackend, optional
+        Lends its gradient to `differentiable`.
+    """
 
     estimator: Any
     method: str
     columns: tuple[int, ...]
     prepare: Preprocessing = field(default_factory=Preprocessing)
     kind: str = "scikit-learn"
-    device: str = "cpu"
     link: str | None = None
     flattens: bool = True
-    has_gradients: bool = False
+    surrogate: TorchBackend | None = None
+
+    @property
+    def device(self) -> str:
+        """Where the surrogate lives."""
+        return "cpu" if self.surrogate is None else self.surrogate.device
+
+    @property
+    def has_gradients(self) -> bool:
+        """Those of the surrogate."""
+        return self.surrogate is not None
 
     @property
     def outputs(self) -> str:
@@ -67,13 +80,33 @@ class EstimatorBackend:
             raw = np.stack([np.zeros_like(raw), raw], axis=1)
         return raw[:, self.columns] if raw.shape[1] == len(self.columns) else raw
 
-    def differentiable(self) -> AbstractContextManager[Callable[[Tensor], Tensor]]:
-        """Refuse."""
-        raise CapabilityError("this estimator has no differentiable twin", got=type(self.estimator).__name__)
+    @contextmanager
+    def differentiable(self) -> Iterator[Callable[[Tensor], Tensor]]:
+        """Yield the map from images to scores with the gradient of the surrogate; the largest is the prediction.
+
+        Raises
+        ------
+        CapabilityError
+            Where there is no surrogate.
+        """
+        if self.surrogate is None:
+            raise CapabilityError("this estimator has no differentiable twin", got=type(self.estimator).__name__)
+        with self.surrogate.differentiable() as smooth:
+            yield lambda images: self._pointed(smooth(images), images)
 
     def relabelled(self) -> EstimatorBackend:
         """Return this backend with outputs that are labels."""
         return replace(self, method="predict")
+
+    def _pointed(self, scores: Tensor, images: Tensor) -> Tensor:
+        """Let the largest score be the prediction of the estimator, so that no attack stops before it has fooled it."""
+        from torch import as_tensor
+
+        from pytest_robustness.classifiers.twins import pointed_at
+
+        found = self.scores(images.detach().cpu().numpy())
+        labels = found if self.method == "predict" else found.argmax(axis=1)
+        return pointed_at(scores, as_tensor(labels, device=scores.device))
 
 
 def estimator_backend(
@@ -89,7 +122,8 @@ def estimator_backend(
         Where a differentiable twin is to live.
     outputs : {"logits", "probabilities", "labels"}, optional
         What to ask for; by default a twin's logits where there is a twin that agrees with the estimator on random
-        images, else probabilities, else the decision function, else labels.
+        images, else probabilities, else the decision function, else labels, with the gradient of a surrogate where
+        there is one.
 
     Raises
     ------
@@ -99,16 +133,19 @@ def estimator_backend(
         Where it lacks the `outputs` that were asked for.
     """
     columns = class_columns(estimator)
-    found = []
+    found, surrogate = [], None
     if outputs in {None, "logits"}:
-        backend, doubt = _twin_backend(estimator, columns, prepare, device)
+        backend, exact, doubt = _twin_backend(estimator, columns, prepare, device)
         found += [doubt] if doubt else []
-        if backend is not None:
+        if backend is not None and exact:
             return backend, tuple(found)
+        surrogate = backend
     for method, kind in _METHODS.items():
         if hasattr(estimator, method) and outputs in {None, kind}:
-            candidate = EstimatorBackend(estimator=estimator, method=method, columns=columns, prepare=prepare)
-            doubt = _disagreement(candidate)
+            candidate = EstimatorBackend(
+                estimator=estimator, method=method, columns=columns, prepare=prepare, surrogate=surrogate
+            )
+            doubt = disagreement_in(candidate)
             found += [doubt] if doubt else []
             # Scores of pairs of classes, or that predict something else, are no logits of the estimator.
             if not (doubt and method == "decision_function"):
@@ -172,26 +209,20 @@ def _ask(estimator: Any, method: str, flat: NDArray[np.float64]) -> NDArray[Any]
         return np.asarray(getattr(estimator, method)(flat))
 
 
-def _trial_inputs(estimator: Any, bounds: tuple[float, float]) -> NDArray[np.float32] | None:
-    """Return seeded random images in the range that the estimator was fitted on, flat as it takes them."""
-    count = getattr(estimator, "n_features_in_", None)
-    if count is None:
-        return None
-    low, high = bounds
-    return np.float32(low) + np.float32(high - low) * np.random.default_rng(0).random((_TRIALS, 1, 1, int(count)), "f4")
-
-
 def _twin_backend(
     estimator: Any, columns: tuple[int, ...], prepare: Preprocessing, device: str
-) -> tuple[TorchBackend | None, str]:
+) -> tuple[TorchBackend | None, bool, str]:
+    """Return the twin of an estimator, if there is one that holds; whether it is exact; and what is doubtful."""
     from pytest_robustness.classifiers.twins import build_twin
 
     twin = build_twin(estimator, columns)
     if twin is None:
-        return None, ""
-    deviation = _deviation(estimator, columns, twin, prepare.bounds)
+        return None, False, ""
+    deviation = deviation_of(
+        twin, EstimatorBackend(estimator=estimator, method="predict", columns=columns, prepare=prepare)
+    )
     if not deviation <= _TOLERANCE:
-        return None, f"no gradients: the differentiable twin deviates from the estimator by {deviation:.2g}"
+        return None, False, f"no gradients: the differentiable twin deviates from the estimator by {deviation:.2g}"
     backend = TorchBackend(
         module=to_device(twin.module, device),
         device=device,
@@ -201,38 +232,7 @@ def _twin_backend(
         link=twin.link,
         flattens=True,
     )
-    return backend, ""
-
-
-def _deviation(estimator: Any, columns: tuple[int, ...], twin: Twin, bounds: tuple[float, float]) -> float:
-    """Return the largest difference between twin and estimator on random images, in scores and in probabilities."""
-    pixels = _trial_inputs(estimator, bounds)
-    if pixels is None:
-        return math.inf
-    logits = TorchBackend(module=twin.module, device="cpu", outputs="logits").scores(pixels)
-    pairs = []
-    for method in ("decision_function", "predict_proba"):
-        if hasattr(estimator, method):
-            theirs = EstimatorBackend(estimator=estimator, method=method, columns=columns).scores(pixels)
-            ours = logits if method == "decision_function" else np.exp(LINKS[twin.link or "softmax"](logits))
-            pairs.append((ours, theirs))
-    if any(ours.shape != theirs.shape for ours, theirs in pairs):
-        return math.inf
-    # np.max, not max, because it hands NaN on.
-    return float(np.max([np.max(np.abs(ours - theirs) / np.maximum(1, np.abs(theirs))) for ours, theirs in pairs]))
-
-
-def _disagreement(backend: EstimatorBackend) -> str:
-    """Say where the largest score of random images is not the estimator's own prediction; empty where it is."""
-    pixels = _trial_inputs(backend.estimator, backend.prepare.bounds)
-    if pixels is None or backend.method == "predict":
-        return ""
-    backend = replace(backend, prepare=Preprocessing())
-    scores = backend.scores(pixels)
-    labels = replace(backend, method="predict").scores(pixels)
-    if scores.shape != (len(pixels), len(backend.columns)):
-        return f"{backend.method} was not used: it gives {scores.shape[1:]} scores for {len(backend.columns)} classes"
-    wrong = int((scores.argmax(axis=1) != labels).sum())
-    if not wrong:
-        return ""
-    return f"predict and {backend.method} disagree on {wrong} of {len(pixels)} random images"
+    doubt = ""
+    if twin.exact and twin.link is None and hasattr(estimator, "predict_proba"):
+        doubt = "no probabilities: predict does not follow predict_proba; load with outputs='probabilities' for those"
+    return backend, twin.exact, doubt
