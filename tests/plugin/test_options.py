@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import tomllib
+
 import pytest
 
+from pytest_robustness.evaluations import make_requirement
 from pytest_robustness.plugin.options import OPTIONS, UNSUPPORTED, settings_of
+from pytest_robustness.scorecard.settings import Settings
+from pytest_robustness.scorecard.suite import settings_for
 
 VALUES = {
     "model": ("a.py:b", "c.py:d"),
@@ -17,7 +22,7 @@ VALUES = {
     "confidence": (0.9, 0.8),
     "verdict": ("point", "verify"),
     "inconclusive": ("pass", "skip"),
-    "early_stop": ("off", "off"),
+    "early_stop": (0.05, "certain"),
     "report": (("a.json",), ("b.md", "c.csv")),
     "strict": (True, True),
     "allow_pickle": (("ab",), ("cd", "ef")),
@@ -61,12 +66,14 @@ def test_native_toml_types(pytester):
         [pytest]
         robustness_n = 7
         robustness_confidence = 0.9
+        robustness_early_stop = "0.05"
         robustness_report = ["a.json"]
         robustness_strict = true
         """
     )
     settings = settings_of(pytester.parseconfig())
-    assert (settings.n, settings.confidence, settings.report, settings.strict) == (7, 0.9, ("a.json",), True)
+    assert (settings.n, settings.confidence, settings.early_stop) == (7, 0.9, 0.05)
+    assert (settings.report, settings.strict) == (("a.json",), True)
 
 
 @pytest.mark.parametrize("source", ["--robustness-no-cache", "ini", "head"])
@@ -88,6 +95,20 @@ def test_marker_before_option(run):
     result.stdout.fnmatch_lines(["predict on squares, 50 of 400 images*"])
 
 
+def test_a_marker_may_stop_early_where_the_run_does_not(run):
+    run("@pytest.mark.accuracy(early_stop=0.05)\ndef test_it(): ...").assert_outcomes(passed=1)
+    result = run("@pytest.mark.accuracy(early_stop=0.7)\ndef test_it(): ...")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["*accuracy: *early-stop: got 0.7; allowed: off, certain, a number*"])
+
+
+@pytest.mark.parametrize(("text", "kept"), [("0.05", 0.05), ("'0.05'", 0.05), ("'certain'", "certain")])
+def test_a_table_may_stop_early(text, kept):
+    (table,) = tomllib.loads(f"[[require]]\nfamily = 'accuracy'\nearly_stop = {text}")["require"]
+    requirement = make_requirement(table.pop("family"), table)
+    assert settings_for(requirement, Settings()).early_stop == kept
+
+
 WRONG = {
     "n": ("0", "*n is out of range*got 0*at least 1*"),
     "seed": ("-1", "*seed*got -1*at least 0*"),
@@ -96,7 +117,7 @@ WRONG = {
     "confidence": ("1", "*confidence*got 1*"),
     "verdict": ("maybe", "*'maybe'*allowed: point, verify, regress*"),
     "inconclusive": ("x", "*'x'*allowed: fail, pass, skip*"),
-    "early-stop": ("certain", "*'certain'*allowed: off*"),
+    "early-stop": ("never", "*early-stop*'never'*allowed: off, certain, a number above 0 and below 0.5*"),
     "report": ("card.txt", "*suffix*card.txt*.json, .md, .html, .csv*"),
     "baseline": ("a.json", "*baseline*not supported by this version*"),
 }

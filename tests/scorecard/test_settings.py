@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
 
 from pytest_robustness.errors import ConfigurationError
@@ -32,7 +33,22 @@ WRONG = [
     ("verdict", ["point"], "allowed: point, verify, regress"),
     ("inconclusive", None, "allowed: fail, pass, skip"),
     ("inconclusive", "ok", "allowed: fail, pass, skip"),
-    ("early_stop", 0.05, "allowed: off"),
+    (
+        "early_stop",
+        "certan",
+        "allowed: off, certain, a number above 0 and below 0.5, as in 0.05. Did you mean 'certain'?",
+    ),
+    ("early_stop", "a number above 0 and below 0.5, as in 0.05", "allowed: off, certain"),
+    ("early_stop", 0, "got 0; allowed: off, certain, a number"),
+    ("early_stop", 0.5, "got 0.5"),
+    ("early_stop", 10**400, "got 1000"),
+    ("early_stop", "0.7", "got '0.7'"),
+    ("early_stop", "-0.05", "got '-0.05'"),
+    ("early_stop", "nan", "got 'nan'"),
+    ("early_stop", "", "got ''"),
+    ("early_stop", True, "got True"),
+    ("early_stop", None, "got None"),
+    ("early_stop", ["off"], "got ['off']"),
     ("cache", "yes", "true or false"),
     ("strict", 1, "true or false"),
     ("report", 3, "list of texts"),
@@ -57,6 +73,16 @@ def test_replaced():
         settings.replaced({"sed": 1})
     with pytest.raises(ConfigurationError, match="n is out of range"):
         settings.replaced({"n": -5})
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [("off", "off"), ("certain", "certain"), (0.05, 0.05), ("0.05", 0.05), ("1e-3", 0.001), (np.float64(0.25), 0.25)],
+)
+def test_early_stop_is_a_name_or_a_number(given, kept):
+    found = Settings(early_stop=given)
+    assert (found.early_stop, type(found.early_stop)) == (kept, type(kept))
+    assert found.replaced({}) == found == Settings().replaced({"early_stop": given})
 
 
 def test_defaults_are_allowed_and_frozen():

@@ -27,6 +27,7 @@ from pytest_robustness.metrics.ood import (
     fpr_at_tpr,
 )
 from pytest_robustness.metrics.scores import SCORES, Score, energy_score
+from pytest_robustness.metrics.sequential import certain_bounds, sequential_bounds
 
 __all__ = [
     "SCORES",
@@ -42,6 +43,7 @@ __all__ = [
     "brier_score",
     "brier_terms",
     "calibration_interval",
+    "certain_bounds",
     "clustered_interval",
     "confusion_matrix",
     "energy_score",
@@ -53,4 +55,5 @@ __all__ = [
     "negative_log_likelihood",
     "reliability_bins",
     "rms_calibration_error",
+    "sequential_bounds",
 ]

@@ -52,7 +52,7 @@ OPTIONS = (
     Option("confidence", "Level of the intervals (default: 0.95)", float),
     Option("verdict", "point, verify or regress (default: point on all data, verify on a sample)", metavar="RULE"),
     Option("inconclusive", "What an inconclusive verdict does to a test: fail, pass or skip (default: fail)"),
-    Option("early-stop", "off: measure every sample (default)", metavar="RULE"),
+    Option("early-stop", "off, certain, or the error of a sequential test, as in 0.05 (default: off)", metavar="RULE"),
     Option("report", "Write the scorecard; .json, .md, .html or .csv (repeatable)", metavar="PATH", repeat=True),
     Option("baseline", "Not supported by this version", metavar="PATH"),
     Option("update-baseline", "Not supported by this version", flag=True),
@@ -70,7 +70,7 @@ MARKERS = {
     "sensitivity": "gamma=(0.5, 2.0), brightness=(-0.2, 0.2), points=100, level=0.9, min_worst=..., min_mean=..., "
     "min_area=..., max_drop=...",
 }
-"""Markers and their keywords. Every one also takes data, n, seed, batch_size, confidence, verdict and inconclusive."""
+"""Markers and their keywords. Every one also takes the settings in `pytest_robustness.evaluations.OVERRIDES`."""
 
 FUTURE_MARKERS = ("certified", "saliency")
 """Markers of families that this version does not have: left unknown, one would let its test pass unjudged."""

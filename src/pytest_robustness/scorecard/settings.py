@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 import tomllib
 from dataclasses import dataclass
+from numbers import Real
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -42,7 +44,9 @@ class Settings:
         By default ``point`` where all the data is measured, else ``verify``.
     inconclusive : {"fail", "pass", "skip"}
         What an inconclusive verdict does to a test.
-    early_stop : {"off"}
+    early_stop : {"off", "certain"} or float
+        ``off`` measures every sample. ``certain`` may stop where the samples left cannot change the verdict. A number
+        in (0, 0.5), also as text, allows an anytime-valid sequential test with that error.
     cache : bool
         Whether outcomes are stored between runs.
     report : tuple of str
@@ -70,7 +74,7 @@ class Settings:
     confidence: float = 0.95
     verdict: str | None = None
     inconclusive: str = "fail"
-    early_stop: str = "off"
+    early_stop: str | float = "off"
     cache: bool = True
     report: tuple[str, ...] = ()
     strict: bool = False
@@ -82,6 +86,7 @@ class Settings:
         for name in ("report", "trusted", "allow_pickle"):
             object.__setattr__(self, name, _texts(name, getattr(self, name)))
         try:
+            object.__setattr__(self, "early_stop", _early_stop(self.early_stop))
             self._check()
         except ConfigurationError:
             raise
@@ -128,8 +133,9 @@ _CHOICES: dict[str, tuple[str, ...]] = {
     "executor": ("serial",),
     "verdict": ("point", "verify", "regress"),
     "inconclusive": ("fail", "pass", "skip"),
-    "early_stop": ("off",),
 }
+
+_EARLY_STOPS = ("off", "certain")
 
 
 def read_tables(path: Path) -> tuple[dict[str, Any], list[dict[str, Any]]]:
@@ -177,6 +183,19 @@ def read_tables(path: Path) -> tuple[dict[str, Any], list[dict[str, Any]]]:
         if "family" not in entry:
             raise ConfigurationError(f"a [[{prefix}.require]] without a family in {path}", got=entry)
     return rest, requirements
+
+
+def _early_stop(value: object) -> str | float:
+    """Return a name as it is, and the error of a test as a number: an option is text where a table has a number."""
+    if isinstance(value, str) and value in _EARLY_STOPS:
+        return value
+    try:
+        alpha = float(value) if isinstance(value, str | Real) and not isinstance(value, bool) else math.nan
+    except (ValueError, OverflowError):
+        alpha = math.nan
+    if not 0 < alpha < 0.5:
+        raise unknown_name("early-stop", value, [*_EARLY_STOPS, "a number above 0 and below 0.5, as in 0.05"])
+    return alpha
 
 
 def _texts(name: str, value: object) -> tuple[str, ...]:
