@@ -7,10 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
-from pytest_robustness.attacks.balls import BALLS, L2Ball, LinfBall
+from pytest_robustness.attacks.balls import BALLS, Cube, L0Ball, L2Ball, LinfBall
 
 SHAPE = (3, 1, 2, 4)
-RADII = st.floats(0, 1) | st.sampled_from([0.0, 0.1, 0.3, 8 / 255, 1 / 3, 1.0, 1e-9, 1e-30, 5e-324])
+RADII = st.floats(0, 1) | st.sampled_from([0.0, 0.1, 0.3, 8 / 255, 1 / 3, 1.0, 2.0, 5.0, 9.0, 1e-9, 1e-30, 5e-324])
 PIXELS = st.floats(0, 1, width=32) | st.sampled_from([0.0, 1.0])
 IMAGES = arrays(np.float32, SHAPE, elements=PIXELS)
 POINTS = arrays(np.float32, SHAPE, elements=st.floats(-4, 4, width=32))
@@ -20,6 +20,8 @@ ids = np.arange(3)
 
 
 def distances(moved: np.ndarray, clean: np.ndarray, norm: str, dtype: type) -> np.ndarray:
+    if norm == "l0":
+        return (moved != clean).any(axis=1).reshape(len(clean), -1).sum(axis=1).astype(dtype)
     difference = (moved.astype(dtype) - clean.astype(dtype)).reshape(len(clean), -1)
     return np.abs(difference).max(axis=1) if norm == "linf" else np.linalg.norm(difference, axis=1)
 
@@ -106,9 +108,9 @@ def test_l2_keeps_clear_of_the_rounding_of_a_sum():
     assert 0.5 - 1e-6 < float(moved.max()) < 0.5
 
 
-@pytest.mark.parametrize("norm", ["linf", "l2"])
-def test_noise_belongs_to_the_sample(norm, images):
-    ball = BALLS[norm].around(torch.from_numpy(images), 0.2)
+@pytest.mark.parametrize(("norm", "eps"), [("linf", 0.2), ("l2", 0.2), ("l0", 4)])
+def test_noise_belongs_to_the_sample(norm, eps, images):
+    ball = BALLS[norm].around(torch.from_numpy(images), eps)
     order = np.random.default_rng(0).permutation(len(images))
     all_of_them = ball.random(np.arange(60), seed=5, stream="s", index=1)
     shuffled = ball.keep(torch.from_numpy(order)).random(order, seed=5, stream="s", index=1)
@@ -129,3 +131,48 @@ def test_linf_starts_are_uniform_and_l2_starts_fill_the_ball():
     # In 4 dimensions the share of the volume within r is r ** 4, so that r ** 4 is uniform.
     assert abs((lengths**4).mean() - 0.5) < 0.06
     assert lengths.max() <= 1
+
+
+COLOURED = arrays(np.float32, (3, 2, 3, 3), elements=PIXELS)
+
+
+@given(COLOURED, COLOURED, st.integers(0, 12))
+def test_l0_keeps_the_pixels_that_changed_most(clean, points, eps):
+    moved = L0Ball.around(torch.from_numpy(clean), eps).project(torch.from_numpy(points)).numpy()
+    change = np.abs(points.astype(np.float64) - clean).max(axis=1).reshape(3, 9)
+    taken = (moved == points).all(axis=1).reshape(3, 9)
+    restored = (moved == clean).all(axis=1).reshape(3, 9)
+    assert (taken | restored).all()
+    assert ((moved != clean).any(axis=1).reshape(3, 9).sum(axis=1) <= eps).all()
+    for row in range(3):
+        least = min(change[row][~restored[row]], default=np.inf)
+        assert max(change[row][restored[row] & ~taken[row]], default=0) <= least
+        if eps >= 9:
+            assert taken[row].all()
+
+
+def test_l0_counts_a_change_that_is_smaller_than_float32_can_square():
+    clean = torch.zeros(1, 1, 2, 2)
+    moved = L0Ball.around(clean, 1).project(torch.tensor([[[[0.0, 0.0], [1e-40, 0.0]]]]))
+    assert int((moved != 0).sum()) == 1
+
+
+def test_l0_starts_change_as_many_pixels_as_allowed():
+    clean = torch.full((200, 3, 4, 4), 0.5)
+    moved = L0Ball.around(clean, 5).random(np.arange(200), seed=0, stream="s", index=0)
+    changed = (moved != clean).any(dim=1)
+    assert (changed.flatten(1).sum(dim=1) == 5).all()
+    # Each of 16 pixels is one of the five in 62.5 of 200 draws on average, with a standard deviation of 6.6.
+    assert (changed.sum(dim=0) - 62.5).abs().max() < 26
+
+
+@given(COLOURED, COLOURED, st.integers(0, 2**63))
+def test_the_cube_allows_every_image(clean, points, seed):
+    cube = Cube(torch.from_numpy(clean))
+    assert torch.equal(cube.project(torch.from_numpy(points)), torch.from_numpy(points))
+    assert_allowed(cube.project(torch.from_numpy(points * 8 - 4)), clean, "linf", 1.0)
+    assert_allowed(cube.ascend(torch.from_numpy(clean), torch.from_numpy(points), 0.5), clean, "linf", 0.5 + 1e-7)
+    start = cube.random(ids, seed=seed, stream="s", index=0)
+    assert_allowed(start, clean, "linf", 1.0)
+    rows = torch.tensor([2, 0])
+    assert torch.equal(cube.keep(rows).random(ids[[2, 0]], seed=seed, stream="s", index=0), start[rows])

@@ -23,9 +23,9 @@ def test_an_attack_passes_through():
 @pytest.mark.parametrize(
     ("arguments", "options", "message"),
     [
-        ("pdg", {"eps": 0.1}, r"unknown attack: got 'pdg'; allowed: fgsm, bim, pgd.*Did you mean 'pgd'"),
-        (["pgd"], {"eps": 0.1}, "unknown attack"),
-        (PGD, {"eps": 0.1}, "unknown attack"),
+        ("pdg", {"eps": 0.1}, r"unknown attack: got 'pdg'; allowed: autoattack, .*fgsm, bim, pgd.*Did you mean 'pgd'"),
+        (["pgd"], {"eps": 0.1}, "not an attack"),
+        (PGD, {"eps": 0.1}, "Give an instance, not a class"),
         (
             "pgd",
             {"eps": 0.1, "step": 5},

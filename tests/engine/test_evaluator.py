@@ -52,9 +52,9 @@ def test_a_sample_of_the_data_keeps_its_noise(net, dataset):
     images = {}
 
     class Watching(type(weak.attack)):
-        def run(self, *arguments, **options):
-            found = super().run(*arguments, **options)
-            images.setdefault(len(images), dict(zip(options["ids"].tolist(), found, strict=True)))
+        def _attack(self, classifier, pixels, labels, ids, seed):
+            found = super()._attack(classifier, pixels, labels, ids, seed)
+            images.setdefault(len(images), dict(zip(ids.tolist(), found.images, strict=True)))
             return found
 
     attack = Watching(eps=0.05, steps=1, step_size=1e-6)

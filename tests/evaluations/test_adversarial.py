@@ -8,8 +8,17 @@ from torch import nn
 from pytest_robustness.attacks import FGSM, PGD
 from pytest_robustness.classifiers import load_classifier
 from pytest_robustness.datasets import as_dataset
-from pytest_robustness.errors import CapabilityError, ParameterError
-from pytest_robustness.evaluations import AdversarialAccuracy, Threshold, judge
+from pytest_robustness.errors import CapabilityError, ConfigurationError, ParameterError
+from pytest_robustness.evaluations import (
+    AdversarialAccuracy,
+    EarlyStop,
+    Outcome,
+    Subject,
+    Threshold,
+    curve_of,
+    judge,
+    save_samples,
+)
 
 
 def part(measurement, name):
@@ -72,8 +81,7 @@ HIDERS = {
 def test_a_model_without_gradients_never_passes(run, hide, attack):
     model = load_classifier(Masked(hide))
     (found,) = run(AdversarialAccuracy(attack, eps=0.3), model=model, data=noisy_images(model))
-    assert len(found.faults) == 1
-    assert "gradient is exactly zero" in found.faults[0]
+    assert any("gradient is exactly zero" in fault for fault in found.faults)
     for bound in (0.0, 0.5, 1.0):
         for rule in ("point", "verify", "regress"):
             assert judge(found, Threshold("accuracy", ">=", bound), rule=rule).decision in {"failed", "inconclusive"}
@@ -114,6 +122,106 @@ def test_a_black_box_is_told_what_works_without_gradients(run):
     model = load_classifier(lambda images: np.zeros((len(images), 2)), num_classes=2)
     with pytest.raises(CapabilityError, match="offers no gradients"):
         run(AdversarialAccuracy("pgd", eps=0.1), model=model)
+
+
+def test_several_radii_are_a_curve(run):
+    # A flat image of level m falls where |m - 1/2| < eps; the ninth of ten is wrong from the start.
+    (found,) = run(AdversarialAccuracy("pgd", eps=[0.16, 0.06, 0.3, 0.16], steps=10))
+    assert found.value == pytest.approx(0.3)
+    assert found.parameters["eps"] == [0.06, 0.16, 0.3]
+    assert [part.name for part in found.parts] == ["clean", "eps=0.06", "eps=0.16", "eps=0.3"]
+    curve = curve_of(found)
+    assert curve.accuracy == pytest.approx((0.7, 0.5, 0.3))
+    assert (curve.clean, curve.norm, curve.attack, curve.n) == (0.9, "linf", "pgd", 10)
+
+
+def test_a_curve_spends_nothing_on_those_that_fell_at_a_smaller_radius(classifier, dataset, run):
+    before = classifier.passes.snapshot()
+    run(AdversarialAccuracy("fgsm", eps=[0.06, 0.16, 0.3]))
+    # Ten clean; the step takes two passes: nine at the first radius, seven at the second, five at the third. Then the
+    # two that fell at each are looked at again, and the three that never did are examined.
+    steps = 10 + 2 * (9 + 7 + 5) + 6
+    assert (classifier.passes - before).forwards >= steps
+    examined = (classifier.passes - before).forwards - steps
+    again = classifier.passes.snapshot()
+    run(AdversarialAccuracy("fgsm", eps=0.3))
+    assert (classifier.passes - again).forwards == 10 + 2 * 9 + 6 + examined
+
+
+def test_one_radius_is_no_curve(run):
+    with pytest.raises(ParameterError, match="no curve"):
+        curve_of(run(AdversarialAccuracy("fgsm", eps=0.1))[0])
+
+
+@pytest.mark.parametrize("eps", [[], [0.1, -0.1], ["a"]])
+def test_impossible_radii(eps):
+    with pytest.raises(ParameterError, match="eps"):
+        AdversarialAccuracy("fgsm", eps=eps)
+
+
+def test_what_is_known_of_every_sample(run, dataset):
+    (found,) = run(AdversarialAccuracy("fgsm", eps=0.1))
+    samples = found.samples
+    assert samples["index"].tolist() == list(range(10))
+    assert samples["label"].tolist() == dataset.labels.tolist()
+    assert np.flatnonzero(samples["fooled"]).tolist() == [4, 5, 8]
+    assert samples["prediction"][[4, 5, 8]].tolist() == [1, 0, 1]
+    assert samples["distance"][[4, 5]] == pytest.approx(0.1)
+    assert samples["distance"][8] == 0
+
+
+def test_adversarial_images_are_saved_in_the_order_of_the_data(run, dataset, classifier, tmp_path):
+    shuffled = dataset.take(np.array([7, 4, 1, 5, 8, 0, 9, 2, 3, 6]))
+    (found,) = run(AdversarialAccuracy("pgd", eps=0.16, steps=5, save="found.npz"), data=shuffled)
+    save_samples(found, tmp_path / "deep" / "found.npz")
+    with np.load(tmp_path / "deep" / "found.npz") as saved:
+        assert sorted(saved) == ["distance", "fooled", "images", "index", "label", "norm", "prediction"]
+        assert saved["index"].tolist() == list(range(10))
+        assert saved["norm"] == "linf"
+        assert np.array_equal(classifier.predict(saved["images"]), saved["prediction"])
+        assert np.array_equal(saved["label"], dataset.labels)
+        assert np.array_equal(saved["prediction"] != saved["label"], saved["fooled"])
+        moved = np.abs(saved["images"].astype(float) - dataset.pixels().astype(float)).max(axis=(1, 2, 3))
+        assert np.array_equal(moved, np.where(saved["fooled"], saved["distance"], 0))
+        assert moved.max() <= 0.16
+
+
+def test_images_cannot_be_saved_elsewhere(run, tmp_path):
+    with pytest.raises(ParameterError, match=r"\.npz"):
+        AdversarialAccuracy("fgsm", eps=0.1, save="found.png")
+    with pytest.raises(ParameterError, match="holds no images"):
+        save_samples(run(AdversarialAccuracy("fgsm", eps=0.1))[0], tmp_path / "found.npz")
+    (tmp_path / "file").write_text("")
+    (found,) = run(AdversarialAccuracy("fgsm", eps=0.1, save="found.npz"))
+    with pytest.raises(ConfigurationError, match="cannot be written"):
+        save_samples(found, tmp_path / "file" / "found.npz")
+
+
+def test_a_model_trained_on_the_attack_is_said_to_be(run):
+    (found,) = run(AdversarialAccuracy("pgd", eps=0.1, steps=3, trained_on=["pgd"]))
+    assert any("trained on pgd" in warning for warning in found.warnings)
+    assert run(AdversarialAccuracy("fgsm", eps=0.1, trained_on=["pgd"]))[0].warnings == ()
+
+
+def test_a_verdict_may_end_it(classifier, dataset):
+    # 1,000 images of which nine in ten fall: no more than a few slices are attacked.
+    images = np.repeat(dataset.pixels(), 100, axis=0)
+    labels = np.repeat(dataset.labels, 100)
+    many = as_dataset((images, labels)).take(np.random.default_rng(0).permutation(1000))
+    stop = EarlyStop(threshold=Threshold("accuracy", ">=", 0.85), rule="point")
+    outcomes, evaluation = {}, AdversarialAccuracy("pgd", eps=0.3, steps=5)
+    subject = Subject(classifier, many, 0, 500, {}, stop)
+    while blocks := evaluation.plan(subject, outcomes):
+        outcomes |= {block: Outcome(evaluation.run_block(subject, block)) for block in blocks}
+    (found,) = evaluation.summarise(subject, outcomes, confidence=0.95)
+    assert {block.part for block in outcomes} == {"clean", "0.0 pgd"}
+    assert sum(block.stop - block.start for block in outcomes if block.part != "clean") < 200
+    verdict = judge(found, stop.threshold)
+    assert verdict.decision == "failed"
+    assert "certain" in verdict.reason
+    assert found.low <= 0.3 <= found.value < 0.85
+    other = judge(found, Threshold("accuracy", ">=", 0.1))
+    assert (other.decision, "settled" in other.reason) == ("inconclusive", True)
 
 
 def test_an_attack_object_brings_its_own_options():

@@ -11,7 +11,7 @@ WRONG = {
     "wrong value": ("sensitivity(gamma=3)", "*gamma*got 3*"),
     "wrong attack": (
         "adversarial(attack='pdg', eps=0.1)",
-        "*unknown attack*'pdg'*allowed: fgsm, pgd*Did you mean 'pgd'*",
+        "*unknown attack*'pdg'*allowed: autoattack, *fgsm, bim, pgd, *Did you mean 'pgd'*",
     ),
     "positional": ("accuracy(0.5)", "*accuracy takes keywords*(0.5,)*min_accuracy*"),
     "wrong n": ("accuracy(n=0)", "*accuracy: n is out of range*got 0*whole number of at least 1*"),
@@ -22,7 +22,9 @@ WRONG = {
     "wrong data": ("accuracy(data='mnits')", "*unknown data set*'mnits'*Did you mean 'mnist'*"),
     "certified": ("certified(norm='l0', radius=3)", "*does not support*'certified'*allowed: accuracy, adversarial*"),
     "mean corruption error": ("corruption(max_mce=1.0)", "*max_mce needs a reference model*does not support*"),
-    "default attack": ("adversarial(eps=0.1)", "*'autoattack'*allowed: fgsm, pgd*not in this version*"),
+    "no radius": ("adversarial(attack='pgd')", "*the attack 'pgd' needs a radius*eps=0.1*"),
+    "wrong norm": ("adversarial(eps=0.1, norm='l7')", "*norm of the attack 'autoattack'*'l7'*allowed: linf, l2*"),
+    "wrong early stop": ("accuracy(early_stop='soon')", "*early-stop*'soon'*"),
     "saliency": ("saliency()", "*does not support*'saliency'*"),
 }
 

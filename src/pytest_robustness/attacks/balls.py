@@ -1,6 +1,6 @@
 """The sets that an attack may move in: a norm ball around each image, cut by the bounds of the pixels.
 
-Both balls are *exact*: whatever float32 rounding does, a projected image x' has ``||x' - x|| <= eps`` when the
+All balls are *exact*: whatever float32 rounding does, a projected image x' has ``||x' - x|| <= eps`` when the
 difference and its norm are computed in float64 from the float32 pixels, and lies in [0, 1].
 """
 
@@ -130,7 +130,75 @@ class L2Ball:
         return L2Ball(self.centre[rows], self.eps)
 
 
-BALLS: dict[str, type[LinfBall | L2Ball]] = {"linf": LinfBall, "l2": L2Ball}
+@dataclass(frozen=True)
+class L0Ball:
+    """All images that differ in at most `eps` pixels; a pixel is all its channels."""
+
+    centre: Tensor
+    eps: int
+
+    @classmethod
+    def around(cls, images: Tensor, eps: float) -> L0Ball:
+        """Build the ball around `images`."""
+        return cls(images, int(eps))
+
+    def project(self, points: Tensor) -> Tensor:
+        """Clamp, then keep the pixels that changed most in any channel; the others get their old colours back."""
+        points = points.clamp(0.0, 1.0)
+        # In float64, where no difference of two float32 numbers rounds to zero.
+        change = (points.double() - self.centre.double()).abs().amax(dim=1).flatten(1)
+        return torch.where(self._largest(change), points, self.centre)
+
+    def ascend(self, points: Tensor, gradient: Tensor, size: float) -> Tensor:
+        """Step along the gradient, the largest entry by `size`; a zero gradient stays where it is."""
+        largest = gradient.double().abs().flatten(1).amax(dim=1).clamp(min=torch.finfo(torch.float64).tiny)
+        direction = gradient.double() / largest[:, None, None, None]
+        return self.project((points.double() + size * direction).float())
+
+    def random(self, ids: NDArray[np.int64], *, seed: int, stream: str, index: int) -> Tensor:
+        """Draw pixels without replacement, and a uniform colour for each."""
+        channels, height, width = self.centre.shape[1:]
+        draws = sample_uniform(seed, stream, ids, (channels + 1, height, width), index=index)
+        noise = torch.as_tensor(draws, device=self.centre.device)
+        chosen = self._largest(noise[:, 0].flatten(1))
+        return torch.where(chosen, noise[:, 1:].float().clamp(max=1.0), self.centre)
+
+    def keep(self, rows: Tensor) -> L0Ball:
+        """Return the ball around the chosen rows."""
+        return L0Ball(self.centre[rows], self.eps)
+
+    def _largest(self, values: Tensor) -> Tensor:
+        """Return where the `eps` largest of values (B, H * W) are, (B, 1, H, W) bool."""
+        places = values.topk(min(self.eps, values.shape[1]), dim=1).indices
+        mask = torch.zeros_like(values, dtype=torch.bool).scatter_(1, places, value=True)
+        return mask.view(len(values), 1, *self.centre.shape[2:])
+
+
+@dataclass(frozen=True)
+class Cube:
+    """All images: what an attack may use that changes them in another way than by a distance."""
+
+    centre: Tensor
+
+    def project(self, points: Tensor) -> Tensor:
+        """Clamp every pixel to [0, 1]."""
+        return points.clamp(0.0, 1.0)
+
+    def ascend(self, points: Tensor, gradient: Tensor, size: float) -> Tensor:
+        """Step by the sign of the gradient."""
+        return self.project(points + size * gradient.sign())
+
+    def random(self, ids: NDArray[np.int64], *, seed: int, stream: str, index: int) -> Tensor:
+        """Draw every pixel uniformly."""
+        draws = sample_uniform(seed, stream, ids, tuple(self.centre.shape[1:]), index=index)
+        return torch.as_tensor(draws, dtype=torch.float32, device=self.centre.device)
+
+    def keep(self, rows: Tensor) -> Cube:
+        """Return the cube for the chosen rows."""
+        return Cube(self.centre[rows])
+
+
+BALLS: dict[str, type[LinfBall | L2Ball | L0Ball]] = {"linf": LinfBall, "l2": L2Ball, "l0": L0Ball}
 
 
 def _round_down(value: float) -> np.float32:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, field
+from contextlib import nullcontext
+from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import numpy as np
@@ -57,15 +58,16 @@ class Attack(ABC):
         """Refuse parameters out of their range."""
         check_target(self.target, self.name, targetable=self.targetable)
 
-    @property
-    def stages(self) -> Sequence[Attack]:
-        """The attacks that run one after the other, each on the samples that resisted those before it."""
-        return (self,)
+    def stages(self, classifier: Classifier) -> Sequence[Attack]:
+        """Return the attacks that run one after the other, each on the samples that resisted those before it.
 
-    @property
-    def deterministic(self) -> bool:
-        """Whether it takes equal inputs to give equal outputs; the attacks for stochastic models do not."""
-        return True
+        Raises
+        ------
+        CapabilityError
+            Where the classifier lacks what the attack needs.
+        """
+        self.check_fits(classifier)
+        return (self,)
 
     def run(
         self,
@@ -109,7 +111,7 @@ class Attack(ABC):
         """
         check_number("batch_size", batch_size, minimum=1, whole=True)
         clean, truth, keys = checked(images, labels, ids)
-        self.check_fits(classifier)
+        self.stages(classifier)  # refuses what does not fit before any pass is spent
         right = classifier.predict(clean, batch_size=batch_size) == truth
         adversarial = clean.copy()
         if right.any():
@@ -137,7 +139,7 @@ class Attack(ABC):
             The last image of each sample, and whether it fools the classifier.
         """
         found, fooled = images.copy(), np.zeros(len(images), dtype=np.bool_)
-        for stage in self.stages:
+        for stage in self.stages(classifier):
             rows = np.flatnonzero(~fooled)
             for start in range(0, len(rows), batch_size):
                 chosen = rows[start : start + batch_size]
@@ -145,18 +147,39 @@ class Attack(ABC):
                 found[chosen], fooled[chosen] = part
         return Result(found, fooled)
 
+    def parameters(self) -> dict[str, Any]:
+        """Return the parameters that name this attack, without the rarely used ones that are at their default."""
+        values = {f: getattr(self, f.name) for f in fields(self)}
+        return {f.name: value for f, value in values.items() if not (f.metadata.get("quiet") and value == f.default)}
+
+    def slopes(self) -> AbstractContextManager[object]:
+        """Return the context in which its gradients are taken, for whoever examines them."""
+        return nullcontext()
+
     def check_fits(self, classifier: Classifier) -> None:
         """Raise CapabilityError where the classifier lacks what the attack needs."""
         if not can_attack(classifier, self.needs):
             raise CapabilityError(
-                f"the attack {self.name!r} needs {self.needs}, which {classifier.name} does not offer",
+                f"{classifier.name} offers no {self.needs}, which the attack {self.name!r} needs",
                 got=f"{classifier.kind} model with {', '.join(sorted(classifier.offers))}",
                 mend=_ADVICE[self.needs],
             )
 
-    def parameters(self) -> dict[str, Any]:
-        """Return the parameters that no dataclass field holds, as builtin values."""
-        return {}
+    @abstractmethod
+    def _attack(
+        self,
+        classifier: Classifier,
+        images: NDArray[np.float32],
+        labels: NDArray[np.int64],
+        ids: NDArray[np.int64],
+        seed: int,
+    ) -> Result:
+        """Attack the samples of one batch, all of them classified correctly."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class BatchAttack(Attack):
+    """An attack of one stage, written for a batch of tensors on the device of the model."""
 
     def _attack(
         self,
@@ -185,7 +208,9 @@ class Attack(ABC):
     ) -> Batch:
         points = torch.tensor(images, device=forward.device)
         truth = torch.as_tensor(labels, device=forward.device)
-        targets = None if self.target is None else chosen_targets(self.target, forward, points, truth, ids=ids, seed=seed)
+        targets = None
+        if self.target is not None:
+            targets = chosen_targets(self.target, forward, points, truth, ids=ids, seed=seed)
         return Batch(images=points, labels=truth, ball=self._ball(points), ids=ids, seed=seed, targets=targets)
 
     @abstractmethod
@@ -198,7 +223,7 @@ class Attack(ABC):
 
 
 @dataclass(frozen=True, kw_only=True)
-class NormAttack(Attack):
+class NormAttack(BatchAttack):
     """An attack inside a norm ball.
 
     Parameters
@@ -220,19 +245,24 @@ class NormAttack(Attack):
     def __post_init__(self) -> None:
         """Refuse parameters out of their range."""
         super().__post_init__()
-        if self.norm not in self.norms:
-            raise unknown_name(f"norm of the attack {self.name!r}", self.norm, self.norms)
-        check_number("eps", self.eps, minimum=0.0, whole=self.norm == "l0")
-        if self.norm == "linf" and self.eps > 1:
-            raise ParameterError(
-                "eps is out of range",
-                got=self.eps,
-                allowed="0 to 1 for linf: pixels lie in [0, 1]",
-                mend=f"A radius of {self.eps:g} grey levels of 256 is eps={self.eps:g}/255.",
-            )
+        check_ball(self.name, self.norm, self.eps, self.norms)
 
     def _ball(self, images: Tensor) -> Ball:
         return BALLS[self.norm].around(images, self.eps)
+
+
+def check_ball(attack: str, norm: str, eps: float, norms: Sequence[str]) -> None:
+    """Raise ParameterError for a norm that the attack does not know, or a radius out of its range."""
+    if norm not in norms:
+        raise unknown_name(f"norm of the attack {attack!r}", norm, norms)
+    check_number("eps", eps, minimum=0.0, whole=norm == "l0")
+    if norm == "linf" and eps > 1:
+        raise ParameterError(
+            "eps is out of range",
+            got=eps,
+            allowed="0 to 1 for linf: pixels lie in [0, 1]",
+            mend=f"A radius of {eps:g} grey levels of 256 is eps={eps:g}/255.",
+        )
 
 
 def can_attack(classifier: Classifier, needs: str) -> bool:

@@ -12,7 +12,7 @@ from pytest_robustness.engine.executors import Executor, make_executor
 from pytest_robustness.engine.keys import block_key, digest, evaluation_key, is_ours, model_state
 from pytest_robustness.engine.store import Store
 from pytest_robustness.errors import DatasetError, EvaluationError, check_confidence, check_number
-from pytest_robustness.evaluations import Block, Evaluation, Measurement, Outcome, Subject
+from pytest_robustness.evaluations import Block, EarlyStop, Evaluation, Measurement, Outcome, Subject
 
 if TYPE_CHECKING:
     import os
@@ -94,7 +94,9 @@ class Evaluator:
         self._made_of = self.classifier.fingerprint, model_state(self.classifier)
         self._ordered = self.dataset.take(self.dataset.order(seed))
 
-    def measure(self, evaluation: Evaluation, *, confidence: float | None = None) -> Measurement:
+    def measure(
+        self, evaluation: Evaluation, *, confidence: float | None = None, early: EarlyStop | None = None
+    ) -> Measurement:
         """Measure an evaluation; what is already known of it is not computed again.
 
         Parameters
@@ -102,6 +104,9 @@ class Evaluator:
         evaluation : Evaluation
         confidence : float, optional
             Level of the intervals, where it is not that of the evaluator.
+        early : EarlyStop, optional
+            The verdict that is wanted: the measurement may end as soon as it is known. Families whose `stops_early` is
+            False measure all.
 
         Returns
         -------
@@ -117,7 +122,8 @@ class Evaluator:
         check_confidence(level)
         state = self._look_at_model()
         further = evaluation.further_data(self._ordered, seed=self.seed)
-        subject = Subject(self.classifier, self._ordered, self.seed, self.batch_size, further)
+        early = early if evaluation.stops_early else None
+        subject = Subject(self.classifier, self._ordered, self.seed, self.batch_size, further, early)
         outcomes = self._run(evaluation, subject, evaluation_key(evaluation, subject, state))
         if not outcomes:
             raise EvaluationError(f"the evaluation {evaluation} planned no work")

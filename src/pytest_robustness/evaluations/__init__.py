@@ -5,12 +5,16 @@ from pytest_robustness.evaluations.adversarial import AdversarialAccuracy
 from pytest_robustness.evaluations.base import Block, Evaluation, Outcome, Subject
 from pytest_robustness.evaluations.calibration import Calibration
 from pytest_robustness.evaluations.corruption import CorruptionAccuracy
+from pytest_robustness.evaluations.curve import Curve, curve_of
+from pytest_robustness.evaluations.early import EarlyStop
 from pytest_robustness.evaluations.families import FAMILIES, Family
 from pytest_robustness.evaluations.measurement import Measurement, Part
 from pytest_robustness.evaluations.ood import OutOfDistribution
 from pytest_robustness.evaluations.requirements import OVERRIDES, Requirement, make_requirement
+from pytest_robustness.evaluations.saving import save_samples
 from pytest_robustness.evaluations.sensitivity import Sensitivity
-from pytest_robustness.evaluations.verdicts import RULES, Threshold, Verdict, judge
+from pytest_robustness.evaluations.thresholds import Threshold, Verdict
+from pytest_robustness.evaluations.verdicts import RULES, judge
 
 __all__ = [
     "FAMILIES",
@@ -21,6 +25,8 @@ __all__ = [
     "Block",
     "Calibration",
     "CorruptionAccuracy",
+    "Curve",
+    "EarlyStop",
     "Evaluation",
     "Family",
     "Measurement",
@@ -32,6 +38,8 @@ __all__ = [
     "Subject",
     "Threshold",
     "Verdict",
+    "curve_of",
     "judge",
     "make_requirement",
+    "save_samples",
 ]

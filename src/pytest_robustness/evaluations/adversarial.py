@@ -1,23 +1,32 @@
-"""Accuracy under attack."""
+"""Accuracy under attack: which samples stand, stage after stage, radius after radius."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from pytest_robustness.attacks import Attack, make_attack, zero_gradients
-from pytest_robustness.evaluations.base import Arrays, Block, Evaluation, Outcome, Subject, gather, parameters_of
+from pytest_robustness.attacks import Attack, make_attack
+from pytest_robustness.attacks.sanity import faults, probe, work_faults
+from pytest_robustness.errors import ParameterError, check_number
+from pytest_robustness.evaluations.attacked import Stage, attack_samples, join_samples, standing_at
+from pytest_robustness.evaluations.base import Arrays, Block, Evaluation, Outcome, Subject, blocks_of_rows, to_plain
+from pytest_robustness.evaluations.course import Course
 from pytest_robustness.evaluations.summaries import class_parts, correct_part, measured, share_correct
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
+    from pytest_robustness.datasets import Dataset
+    from pytest_robustness.evaluations.early import EarlyStop
     from pytest_robustness.evaluations.measurement import Measurement
 
-MASKED_SHARE = 0.01
-"""Share of all samples that may resist with a gradient of zero before the value is not to be relied on."""
+CHECK = "check"
+"""The part of the block in which the attack itself is examined."""
+
+CHECKED = 64
+"""Samples that it is examined on."""
 
 
 @dataclass(frozen=True, init=False)
@@ -26,18 +35,41 @@ class AdversarialAccuracy(Evaluation):
 
     Parameters
     ----------
-    attack : str or Attack
-        A name of `pytest_robustness.attacks.ATTACKS`, or an attack object.
+    attack : str or object
+        A name of `pytest_robustness.attacks.ATTACKS`, an attack object of this package, or one of foolbox, torchattacks
+        or the Adversarial Robustness Toolbox.
+    trained_on : sequence of str
+        Names of the attacks that the model was trained on, so that the scorecard can say where it is gated by one.
+    save : str, optional
+        An ``.npz`` file for the adversarial images, see `save_samples`.
     **options
-        The parameters of the named attack: ``norm="linf"``, ``eps=0.1``, ``steps=40`` and so on.
+        The parameters of the named attack: ``norm="linf"``, ``eps=0.1``, ``steps=40`` and so on. Several radii,
+        ``eps=(0.05, 0.1, 0.2)``, give a curve; the value is then that at the largest.
     """
 
     family = "adversarial"
+    stops_early = True
 
     attack: Attack
+    radii: tuple[float, ...]
+    trained_on: tuple[str, ...]
+    save: str | None
 
-    def __init__(self, attack: str | Attack = "autoattack", **options: Any) -> None:
+    def __init__(
+        self,
+        attack: object = "autoattack",
+        *,
+        trained_on: str | Sequence[str] = (),
+        save: str | None = None,
+        **options: Any,
+    ) -> None:
+        radii = _radii(options.get("eps"))
+        if radii:
+            options["eps"] = radii[-1]
         object.__setattr__(self, "attack", make_attack(attack, **options))
+        object.__setattr__(self, "radii", radii)
+        object.__setattr__(self, "trained_on", (trained_on,) if isinstance(trained_on, str) else tuple(trained_on))
+        object.__setattr__(self, "save", _checked_path(save))
 
     @classmethod
     def build(cls, **parameters: Any) -> Self:
@@ -46,47 +78,144 @@ class AdversarialAccuracy(Evaluation):
 
     def parameters(self) -> dict[str, Any]:
         """Return the name and the options of the attack."""
-        return {"attack": self.attack.name, **parameters_of(self.attack)}
+        found = {"attack": self.attack.name, **{k: to_plain(v) for k, v in self.attack.parameters().items()}}
+        return found | ({"eps": list(self.radii)} if self.radii else {})
+
+    def plan(self, subject: Subject, outcomes: Mapping[Block, Outcome]) -> Sequence[Block]:
+        """Send the samples that stand into the next stage; in the end, have the attack examined."""
+        stages = self._stages(subject)
+        course = self._course(subject, outcomes, stages)
+        early = self._early(subject)
+        if early is None:
+            for number, stage in enumerate(stages):
+                if len(waiting := course.waiting(number)):
+                    return blocks_of_rows(waiting, stage.part)
+        else:
+            settled = early.settled(course, subject.dataset.population)
+            if settled is None and (ahead := early.next_rows(course)):
+                number, rows = ahead
+                return blocks_of_rows(rows, stages[number].part)
+            if settled is not None and settled.decision == "failed":
+                return []  # whatever the attack missed could only make it worse
+        done = any(block.part == CHECK for block in outcomes) or getattr(self.attack, "eps", 1) == 0
+        return [] if done else _check_blocks(course)
 
     def run_block(self, subject: Subject, block: Block) -> Arrays:
-        """Attack the samples of a block and classify what came out."""
+        """Classify the samples of a block, attack them, or examine the attack on them."""
         samples = subject.samples(block)
-        clean, labels = samples.pixels(), samples.labels
-        adversarial = self.attack.run(
-            subject.classifier, clean, labels, seed=subject.seed, ids=samples.ids, batch_size=subject.batch_size
-        )
-        correct = subject.classifier.predict(adversarial, batch_size=subject.batch_size) == labels
-        # A sample that was wrong to begin with is never moved; one that was fooled always is.
-        clean_correct = correct | (adversarial != clean).any(axis=(1, 2, 3))
-        masked = np.zeros(len(labels), dtype=np.bool_)
-        masked[correct] = zero_gradients(
-            subject.classifier, clean[correct], labels[correct], batch_size=subject.batch_size
-        )
-        return {"correct": correct, "clean_correct": clean_correct, "masked": masked}
+        if block.part == CHECK:
+            return self._examine(subject, samples)
+        stage = next(stage for stage in self._stages(subject) if stage.part == block.part)
+        return attack_samples(stage.attack, subject, samples, keep_images=self.save is not None)
 
     def summarise(
         self, subject: Subject, outcomes: Mapping[Block, Outcome], *, confidence: float
     ) -> tuple[Measurement, ...]:
-        """Reduce to the robust accuracy; the clean accuracy and that of each class are its parts."""
-        correct, labels = gather(outcomes, "correct"), subject.dataset.labels
-        masked = gather(outcomes, "masked")
-        parts = class_parts(correct, labels, confidence)
-        clean = correct_part("clean", gather(outcomes, "clean_correct"), confidence)
-        faults = []
-        if self.attack.eps > 0 and masked.mean() > MASKED_SHARE:
-            faults.append(
-                f"the gradient is exactly zero for {int(masked.sum())} of the {int(correct.sum())} samples that"
-                " resisted, so the attack could not work on them"
-            )
+        """Reduce to the robust accuracy; the clean accuracy, and that of each radius or class, are its parts."""
+        stages = self._stages(subject)
+        course = self._course(subject, outcomes, stages)
+        samples = join_samples(subject, outcomes, stages, course, keep_images=self.save is not None)
+        early = self._early(subject)
+        over, correct = course.over, course.standing
+        parts = [correct_part("clean", (course.fell > 0)[over], confidence)]
+        if len(self.radii) > 1:
+            standing = standing_at(self.radii, stages, course, samples["distance"])
+            rows = zip(self.radii, standing, strict=True)
+            parts += [correct_part(f"eps={radius:g}", stands[over], confidence) for radius, stands in rows]
+            correct = standing[-1]
+        else:
+            parts += class_parts(correct[over], subject.dataset.labels[over], confidence)
+        fallen = {stage.part: int((course.fell == number).sum()) for number, stage in enumerate(stages)}
         return (
             measured(
                 self,
                 subject,
                 outcomes,
                 "accuracy",
-                share_correct(correct, confidence),
+                share_correct(correct[over], confidence),
                 confidence=confidence,
-                parts=[clean, *parts],
-                faults=faults,
+                parts=parts,
+                details={"norm": getattr(self.attack, "norm", "linf"), "fallen": fallen},
+                warnings=self._warnings(stages),
+                faults=[*_seen_faults(outcomes), *work_faults(samples, moves=self._moves())],
+                settled=None if early is None else early.settled(course, subject.dataset.population),
+                samples=samples,
             ),
         )
+
+    def _early(self, subject: Subject) -> EarlyStop | None:
+        """Return the verdict to stop at; none for a curve, which answers more than one question."""
+        return subject.early if len(self.radii) < 2 else None
+
+    def _stages(self, subject: Subject) -> list[Stage]:
+        """Return the clean images, then each attack at each radius; one that looks for the nearest serves them all."""
+        radii = self.radii or (None,)
+        images = "+images" if self.save else ""
+        found = [Stage("clean", None, 0)]
+        for number, radius in enumerate(radii):
+            if radius == 0 or (self.attack.minimal and radius is not radii[-1]):
+                continue
+            attack = self.attack if radius is None else replace(self.attack, eps=radius)  # type: ignore[call-arg]
+            for place, step in enumerate(attack.stages(subject.classifier)):
+                found.append(Stage(f"{number}.{place} {step.name}{images}", step, number))
+        return found
+
+    def _course(self, subject: Subject, outcomes: Mapping[Block, Outcome], stages: list[Stage]) -> Course:
+        fallen = ((block, o.arrays["fooled"]) for block, o in outcomes.items() if block.part != CHECK)
+        return Course.of(len(subject.dataset), [stage.part for stage in stages], fallen)
+
+    def _examine(self, subject: Subject, samples: Dataset) -> Arrays:
+        """Look for signs, on samples that resisted, that the attack could not have worked."""
+        with self.attack.slopes():
+            seen = probe(
+                subject.classifier,
+                self.attack,
+                samples.pixels(),
+                samples.labels,
+                ids=samples.ids,
+                seed=subject.seed,
+                resisted=np.ones(len(samples), np.bool_),
+                batch_size=subject.batch_size,
+            )
+        return {"faults": np.array(faults(seen), dtype=np.str_)}
+
+    def _moves(self) -> bool:
+        """Return whether whoever resists is moved all the same: by steps along gradients, not by a search."""
+        attack = self.attack
+        return attack.needs == "gradients" and not attack.minimal and getattr(attack, "eps", 0) > 0
+
+    def _warnings(self, stages: list[Stage]) -> list[str]:
+        found = []
+        names = dict.fromkeys(stage.attack.name for stage in stages if stage.attack is not None)
+        if self.trained_on and (known := [name for name in (self.attack.name, *names) if name in self.trained_on]):
+            found.append(f"the model was trained on {known[0]}, the attack that it is gated by")
+        return found
+
+
+def _check_blocks(course: Course) -> list[Block]:
+    """Return the block that examines the attack on samples that resisted it; none where none did."""
+    resisted = np.flatnonzero(course.standing & course.over)[:CHECKED]
+    return blocks_of_rows(resisted, CHECK)
+
+
+def _seen_faults(outcomes: Mapping[Block, Outcome]) -> list[str]:
+    return [str(text) for block, o in outcomes.items() if block.part == CHECK for text in o.arrays["faults"]]
+
+
+def _radii(eps: object) -> tuple[float, ...]:
+    """Return several radii in ascending order; none where there is one."""
+    if not isinstance(eps, (list, tuple, np.ndarray)):
+        return ()
+    if len(eps) == 0:
+        raise ParameterError("eps needs at least one radius", got=eps)
+    for radius in eps:
+        check_number("eps", radius, minimum=0.0)
+    return tuple(sorted({float(radius) for radius in eps}))
+
+
+def _checked_path(save: object) -> str | None:
+    if save is None:
+        return None
+    if not str(save).endswith(".npz"):
+        raise ParameterError("adversarial images are saved as .npz", got=str(save), allowed="a path that ends in .npz")
+    return str(save)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import dataclasses
 from abc import ABC, abstractmethod
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any, ClassVar, Self
 
@@ -21,6 +21,7 @@ from pytest_robustness.errors import unknown_name
 
 if TYPE_CHECKING:
     from pytest_robustness.classifiers import Classifier
+    from pytest_robustness.evaluations.early import EarlyStop
     from pytest_robustness.evaluations.measurement import Measurement
 
 BLOCK_SIZE = 500
@@ -41,12 +42,21 @@ class Block:
         Which data or which treatment: a corruption, ``"outliers"``, or ``""`` for the data set itself.
     points : tuple of tuple of float
         Points of a surface that are all evaluated on these samples; empty elsewhere.
+    rows : tuple of int
+        Positions of the samples where they are not consecutive: those that earlier blocks have left over. They lie in
+        [start, stop).
     """
 
     start: int
     stop: int
     part: str = ""
     points: tuple[tuple[float, ...], ...] = ()
+    rows: tuple[int, ...] = ()
+
+    @property
+    def positions(self) -> NDArray[np.int64]:
+        """Positions of the samples in the order of their data set."""
+        return np.array(self.rows, np.int64) if self.rows else np.arange(self.start, self.stop)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,24 +76,30 @@ class Outcome:
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """What is evaluated: a classifier on a data set in seeded order, with the further data that it takes."""
+    """What is evaluated: a classifier on a data set in seeded order, with the further data that it takes.
+
+    `early` is the verdict that is wanted, where the measurement may end as soon as it is known.
+    """
 
     classifier: Classifier
     dataset: Dataset
     seed: int
     batch_size: int
     further: Mapping[str, Dataset] = field(default_factory=dict)
+    early: EarlyStop | None = None
 
     def samples(self, block: Block) -> Dataset:
         """Return the samples of a block."""
         source = self.further.get(block.part, self.dataset)
-        return source.take(np.arange(block.start, block.stop))
+        return source.take(block.positions)
 
 
 class Evaluation(ABC):
     """A frozen, hashable description of one thing to measure. Subclasses are frozen dataclasses."""
 
     family: ClassVar[str]
+    stops_early: ClassVar[bool] = False
+    """Whether its plan ends as soon as the verdict that `Subject.early` asks for is known."""
 
     @classmethod
     def build(cls, **parameters: Any) -> Self:
@@ -127,6 +143,14 @@ def parameters_of(instance: Any) -> dict[str, Any]:
 def blocks_of(n: int, part: str = "", points: tuple[tuple[float, ...], ...] = ()) -> list[Block]:
     """Cut `n` samples into blocks of `BLOCK_SIZE`, the last one shorter."""
     return [Block(start, min(start + BLOCK_SIZE, n), part, points) for start in range(0, n, BLOCK_SIZE)]
+
+
+def blocks_of_rows(rows: NDArray[np.int64], part: str, *, size: int = BLOCK_SIZE) -> list[Block]:
+    """Cut positions of samples, ascending, into blocks of `size`."""
+    pieces = [rows[start : start + size].tolist() for start in range(0, len(rows), size)]
+    blocks = [Block(piece[0], piece[-1] + 1, part, rows=tuple(piece)) for piece in pieces]
+    gapless = [block.stop - block.start == len(block.rows) for block in blocks]
+    return [replace(b, rows=()) if whole else b for b, whole in zip(blocks, gapless, strict=True)]
 
 
 def gather(outcomes: Mapping[Block, Outcome], name: str, *, part: str = "", axis: int = 0) -> NDArray[Any]:

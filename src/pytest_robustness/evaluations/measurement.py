@@ -7,9 +7,12 @@ from numbers import Real
 from typing import TYPE_CHECKING, Any
 
 from pytest_robustness.errors import ParameterError, unknown_name
+from pytest_robustness.evaluations.thresholds import Settled, holds
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+
+    from numpy.typing import NDArray
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +58,10 @@ class Measurement:
         Why the value must not be relied on. A measurement with a fault never passes a gate.
     details : mapping
         Builtin values for pictures: a confusion matrix, a surface, the bins of a reliability diagram.
+    settled : Settled, optional
+        The verdict with which the measurement ended before all was measured; `value` and `n` are of what it rests on.
+    samples : mapping of str to ndarray
+        What is known of every sample, by name: its ``index`` in the data set, its ``label`` and so on.
     others : tuple of Measurement
         Further metrics of the same evaluation; ``measurement["fpr95"]`` finds them by name.
     """
@@ -77,6 +84,8 @@ class Measurement:
     warnings: tuple[str, ...] = ()
     faults: tuple[str, ...] = ()
     details: Mapping[str, Any] = field(default_factory=dict)
+    settled: Settled | None = None
+    samples: Mapping[str, NDArray[Any]] = field(default_factory=dict, repr=False)
     others: tuple[Measurement, ...] = ()
     # Set by the pytest facade: it records the comparison as a threshold and answers with the verdict.
     on_compare: Callable[[Measurement, str, float], bool] | None = field(default=None, repr=False)
@@ -154,17 +163,6 @@ class Measurement:
         if self.on_compare is not None and not isinstance(bound, Measurement):  # two measurements set no threshold
             return self.on_compare(self, op, float(bound))
         return holds(self.value, op, float(bound))
-
-
-def holds(value: float, op: str, bound: float) -> bool:
-    """Return whether ``value op bound`` is true; NaN makes it false."""
-    if op == ">=":
-        return value >= bound
-    if op == ">":
-        return value > bound
-    if op == "<=":
-        return value <= bound
-    return value < bound
 
 
 def _plain(value: object) -> str:

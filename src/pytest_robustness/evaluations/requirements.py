@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_robustness.errors import ConfigurationError, RobustnessError, unknown_name
 from pytest_robustness.evaluations.families import FAMILIES
-from pytest_robustness.evaluations.verdicts import Threshold
+from pytest_robustness.evaluations.thresholds import Threshold
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pytest_robustness.evaluations.base import Evaluation
     from pytest_robustness.evaluations.measurement import Measurement
 
-OVERRIDES = ("data", "n", "seed", "batch_size", "confidence", "verdict", "inconclusive")
+OVERRIDES = ("data", "n", "seed", "batch_size", "confidence", "verdict", "inconclusive", "early_stop")
 """Settings of a run that one requirement may set for itself."""
 
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from pytest_robustness.evaluations.base import Block, Evaluation, Outcome, Subject
+    from pytest_robustness.evaluations.thresholds import Settled
 
 LOWER_IS_BETTER = {"ece", "ace", "mce", "rms", "brier", "nll", "fpr95", "max_drop"}
 """Metrics of which less is better; of all others more is."""
@@ -67,8 +68,15 @@ def measured(
     details: Mapping[str, Any] | None = None,
     warnings: Iterable[str] = (),
     faults: Iterable[str] = (),
+    settled: Settled | None = None,
+    samples: Mapping[str, NDArray[Any]] | None = None,
 ) -> Measurement:
-    """Make a measurement of `metric` whose cost is that of all the outcomes."""
+    """Make a measurement of `metric` whose cost is that of all the outcomes.
+
+    One that ended early has the value and the interval of its verdict instead of `estimate`.
+    """
+    if settled is not None:
+        estimate = Estimate(settled.value, settled.low, settled.high)
     return Measurement(
         family=evaluation.family,
         metric=metric,
@@ -77,7 +85,7 @@ def measured(
         low=float(estimate.low),
         high=float(estimate.high),
         confidence=confidence,
-        n=len(subject.dataset),
+        n=len(subject.dataset) if settled is None else settled.n,
         population=subject.dataset.population,
         higher_is_better=metric not in LOWER_IS_BETTER,
         parts=tuple(parts),
@@ -88,4 +96,6 @@ def measured(
         warnings=tuple(warnings),
         faults=tuple(faults),
         details=details or {},
+        settled=settled,
+        samples=samples or {},
     )

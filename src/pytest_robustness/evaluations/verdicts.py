@@ -3,59 +3,18 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
-from numbers import Real
-from typing import Literal, get_args
+from typing import TYPE_CHECKING, Literal, get_args
 
 from pytest_robustness.errors import ParameterError, unknown_name
-from pytest_robustness.evaluations.measurement import Measurement, holds
+from pytest_robustness.evaluations.thresholds import Threshold, Verdict, holds
 from pytest_robustness.metrics import binomial_interval
 
+if TYPE_CHECKING:
+    from pytest_robustness.evaluations.measurement import Measurement
+
 Rule = Literal["point", "verify", "regress"]
-Decision = Literal["passed", "failed", "inconclusive", "measured"]
 
 RULES: tuple[str, ...] = get_args(Rule)
-
-_LARGEST = {"brier": 2.0, "nll": math.inf}
-"""Largest value of the metrics that may exceed 1."""
-
-
-@dataclass(frozen=True, slots=True)
-class Threshold:
-    """A bound on one metric, for instance ``Threshold("accuracy", ">=", 0.85)``."""
-
-    metric: str
-    op: str
-    bound: float
-
-    def __post_init__(self) -> None:
-        """Refuse a comparison that is not known, and a bound that the metric cannot reach."""
-        if self.op not in {">=", ">", "<=", "<"}:
-            raise unknown_name("comparison", self.op, [">=", ">", "<=", "<"])
-        if isinstance(self.bound, bool) or not isinstance(self.bound, Real) or not math.isfinite(self.bound):
-            raise ParameterError(f"a bound on {self.metric} must be a finite number", got=self.bound)
-        largest = _LARGEST.get(self.metric, 1.0)
-        if not 0 <= self.bound <= largest:
-            # Else a percentage would slip through: ``max_ece=2`` holds for every model.
-            raise ParameterError(
-                f"a bound on {self.metric} is out of range",
-                got=self.bound,
-                allowed=f"0 to {largest:g}",
-                mend=f"{self.bound:g} % is {self.bound / 100:g}.",
-            )
-
-    @property
-    def wants_high(self) -> bool:
-        """Whether larger values satisfy the bound."""
-        return self.op.startswith(">")
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """A decision, and the reason for it in one line."""
-
-    decision: Decision
-    reason: str
 
 
 def judge(measurement: Measurement, threshold: Threshold, *, rule: str | None = None) -> Verdict:
@@ -88,15 +47,29 @@ def judge(measurement: Measurement, threshold: Threshold, *, rule: str | None = 
         raise ParameterError(
             "the threshold is on another metric", got=threshold.metric, allowed=f"a bound on {measurement.metric}"
         )
+    verdict = _settled(measurement, threshold) or _by_rule(measurement, threshold, rule)
+    if measurement.faults and verdict.decision != "failed":
+        return Verdict("failed", f"{verdict.reason}, but the value cannot be relied on: {measurement.faults[0]}")
+    return verdict
+
+
+def _settled(measurement: Measurement, threshold: Threshold) -> Verdict | None:
+    """Return the verdict for which the measurement was ended early; it answers no other question."""
+    settled = measurement.settled
+    if settled is None or settled.threshold == threshold:
+        return None if settled is None else Verdict(settled.decision, settled.reason)
+    return Verdict(
+        "inconclusive", f"measured only until {settled.threshold.op} {settled.threshold.bound:g} was settled"
+    )
+
+
+def _by_rule(measurement: Measurement, threshold: Threshold, rule: str | None) -> Verdict:
     if math.isnan(measurement.value):
         return Verdict("failed", f"{measurement.metric} is not a number")
     rule = rule or default_rule(measurement)
     if rule != "point" and (math.isnan(measurement.low) or math.isnan(measurement.high)):
         return Verdict("inconclusive", f"{measurement.metric} has no interval")
-    verdict = _RULES[rule](measurement, threshold)
-    if measurement.faults and verdict.decision != "failed":
-        return Verdict("failed", f"{verdict.reason}, but the value cannot be relied on: {measurement.faults[0]}")
-    return verdict
+    return _RULES[rule](measurement, threshold)
 
 
 def default_rule(measurement: Measurement) -> Rule:

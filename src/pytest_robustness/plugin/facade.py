@@ -16,19 +16,23 @@ from pytest_robustness.errors import (
 )
 from pytest_robustness.evaluations import (
     FAMILIES,
+    Curve,
     Measurement,
     Requirement,
     Threshold,
     Verdict,
+    curve_of,
     judge,
     make_requirement,
 )
 from pytest_robustness.plugin.session import record
 from pytest_robustness.plugin.summary import SKIP_PREFIX
 from pytest_robustness.scorecard.record import explain, make_payload
-from pytest_robustness.scorecard.suite import Evaluators, settings_for
+from pytest_robustness.scorecard.suite import Evaluators, measure_requirement
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from pytest_robustness.engine import Evaluator
     from pytest_robustness.scorecard.settings import Settings
 
@@ -36,7 +40,16 @@ UNAVAILABLE = (DataUnavailableError, MissingExtraError)
 """Not verdicts: this machine lacks what the test needs. The test is skipped, or fails where the run is strict."""
 
 
-METHODS = ("accuracy", "adversarial_accuracy", "corruption_accuracy", "ood", "calibration", "brier", "sensitivity")
+METHODS = (
+    "accuracy",
+    "adversarial_accuracy",
+    "adversarial_curve",
+    "corruption_accuracy",
+    "ood",
+    "calibration",
+    "brier",
+    "sensitivity",
+)
 """What can be asked of the fixture."""
 
 
@@ -81,12 +94,20 @@ class Robustness:
         __tracebackhide__ = True
         return self._call("accuracy", settings)
 
-    def adversarial_accuracy(self, attack: object = "autoattack", *, norm: str = "linf", **options: Any) -> Measurement:
-        """Measure the accuracy under an attack: its name and options, ``eps`` among them."""
+    def adversarial_accuracy(
+        self, attack: object = "autoattack", *, norm: str | None = None, **options: Any
+    ) -> Measurement:
+        """Measure the accuracy under an attack: its name and options, ``eps`` among them; linf where it has that."""
         __tracebackhide__ = True
-        if not isinstance(attack, str):
-            return self._call("adversarial", {"attack": attack, **options})
-        return self._call("adversarial", {"attack": attack, "norm": norm, **options})
+        chosen = {} if norm is None else {"norm": norm}
+        return self._call("adversarial", {"attack": attack, **chosen, **options})
+
+    def adversarial_curve(
+        self, attack: object = "autoattack", *, eps: Sequence[float], norm: str | None = None, **options: Any
+    ) -> Curve:
+        """Measure the accuracy under an attack at several radii, and return it as a `Curve` with a plot."""
+        __tracebackhide__ = True
+        return curve_of(self.adversarial_accuracy(attack, norm=norm, eps=eps, **options))
 
     def corruption_accuracy(self, suite: str = "mnist-c", corruptions: Any = None, **settings: Any) -> Measurement:
         """Measure the mean accuracy over the corruptions of a suite; ``["worst"]`` has the smallest."""
@@ -178,9 +199,7 @@ class Robustness:
         return measurement.with_hook(Comparison(self, evaluator, settings, measurement.metric))
 
     def _measure(self, requirement: Requirement) -> tuple[Settings, Evaluator, Measurement]:
-        settings = settings_for(requirement, self.settings)
-        evaluator = self.evaluators.get(self.model, requirement.overrides.get("data", self.data), settings)
-        return settings, evaluator, evaluator.measure(requirement.evaluation, confidence=settings.confidence)
+        return measure_requirement(requirement, self.evaluators, self.settings, model=self.model, data=self.data)
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from pytest_robustness.datasets.files import known_name
 from pytest_robustness.datasets.loading import is_path
 from pytest_robustness.engine import Evaluator, Progress
 from pytest_robustness.errors import ConfigurationError, DataUnavailableError, RobustnessError
-from pytest_robustness.evaluations import Requirement, judge, make_requirement
+from pytest_robustness.evaluations import EarlyStop, Measurement, Requirement, judge, make_requirement, save_samples
 from pytest_robustness.scorecard.record import Payload, make_payload
 
 if TYPE_CHECKING:
@@ -106,6 +106,36 @@ def settings_for(requirement: Requirement, settings: Settings) -> Settings:
     return chosen
 
 
+def measure_requirement(
+    requirement: Requirement, evaluators: Evaluators, settings: Settings, *, model: object, data: object
+) -> tuple[Settings, Evaluator, Measurement]:
+    """Measure a requirement with the settings that it brings along, and save the samples where it says so.
+
+    Raises
+    ------
+    RobustnessError
+        Where it cannot be evaluated.
+    """
+    settings = settings_for(requirement, settings)
+    evaluator = evaluators.get(model, requirement.overrides.get("data", data), settings)
+    measurement = evaluator.measure(
+        requirement.evaluation, confidence=settings.confidence, early=_early_stop(requirement, settings)
+    )
+    if (path := getattr(requirement.evaluation, "save", None)) is not None:
+        save_samples(measurement, path)
+    return settings, evaluator, measurement
+
+
+def _early_stop(requirement: Requirement, settings: Settings) -> EarlyStop | None:
+    """Return the verdict that a measurement may end with: where one bound is all that is asked for."""
+    if settings.early_stop == "off" or len(requirement.thresholds) != 1:
+        return None
+    alpha = None if isinstance(settings.early_stop, str) else settings.early_stop
+    return EarlyStop(
+        threshold=requirement.thresholds[0], rule=settings.verdict, confidence=settings.confidence, alpha=alpha
+    )
+
+
 def run_requirement(
     requirement: Requirement, evaluators: Evaluators, settings: Settings, *, model: object, data: object
 ) -> list[Payload]:
@@ -116,9 +146,7 @@ def run_requirement(
     RobustnessError
         Where it cannot be evaluated.
     """
-    settings = settings_for(requirement, settings)
-    evaluator = evaluators.get(model, requirement.overrides.get("data", data), settings)
-    measurement = evaluator.measure(requirement.evaluation, confidence=settings.confidence)
+    settings, evaluator, measurement = measure_requirement(requirement, evaluators, settings, model=model, data=data)
     return [
         make_payload(
             metric,
