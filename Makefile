@@ -1,4 +1,5 @@
-# Everything runs in .venv, made here from a bare checkout. `make demo`, `make test`, `make lint`, `make bench`.
+# Everything runs in .venv, made here from a bare checkout. `make demo`, `make test`, `make lint`, `make bench`
+# (`make bench TABLES="pgd raw"` for some of its tables).
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -19,7 +20,7 @@ lint: $(VENV)/dev
 	$(BIN)/mypy
 
 bench: $(VENV)/dev
-	$(BIN)/python -m benchmarks
+	$(BIN)/python -m benchmarks $(TABLES)
 
 clean:
 	rm -rf $(VENV) $(OUTPUTS) .pytest_cache .mypy_cache .ruff_cache .hypothesis

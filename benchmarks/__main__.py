@@ -1,35 +1,57 @@
-"""Run all benchmarks and print their tables: ``python -m benchmarks``."""
+"""Run benchmarks and print their tables: ``python -m benchmarks [NAME ...] [--models DIR]``."""
 
 from __future__ import annotations
 
+import argparse
 import os
 import platform
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 
-from benchmarks import attacks, functions, startup
+from benchmarks import autoattack, blackbox, functions, nets, pgd, raw, startup
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-TABLES: dict[str, Callable[[], str]] = {
-    "Start-up": startup.table,
-    "PGD-40, LeNet-5, 1,000 images (CPU ratio: their CPU time over ours; outside: images beyond eps)": attacks.table,
-    "Functions": functions.table,
-    "Generated corruptions": functions.corruptions,
+
+class Table(NamedTuple):
+    """A title and what computes the text below it."""
+
+    title: str
+    text: Callable[[], str]
+
+
+TABLES = {
+    "startup": Table("Start-up", startup.table),
+    "pgd": Table("PGD-40, Linf, 1,000 images (CPU ratio: over ours; outside: images beyond eps)", pgd.table),
+    "raw": Table("Attacks beside their own passes with nothing around them, 500 images", raw.table),
+    "autoattack": Table("AutoAttack, Linf, 100 images (CPU ratio: over the first)", autoattack.table),
+    "blackbox": Table("MLPClassifier, Linf 0.1, 100 images (CPU ratio: over ours)", blackbox.table),
+    "functions": Table("Functions", functions.table),
+    "corruptions": Table("Generated corruptions", functions.corruptions),
 }
 
 
 def main() -> int:
-    """Print every table; ratios within a table are measured in turns, on the same images and threads."""
+    """Print the tables asked for; ratios within a table are measured in turns, on the same images and threads."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("names", nargs="*", metavar="NAME", help=f"tables: {', '.join(TABLES)}; all by default")
+    parser.add_argument(
+        "--models", metavar="DIR", help=f"folder with small_cln.pt and small_adv.pt, else ${nets.MODELS}"
+    )
+    chosen = parser.parse_args()
+    if unknown := [name for name in chosen.names if name not in TABLES]:
+        parser.error(f"unknown table {unknown[0]!r}: one of {', '.join(TABLES)}")
+    if chosen.models:
+        os.environ[nets.MODELS] = chosen.models
     # With one thread the CPU time of a contender does not depend on what else the machine does.
     torch.set_num_threads(1)
     print(f"Python {platform.python_version()}, {platform.machine()}, {os.cpu_count()} cores, one thread")
-    for title, table in TABLES.items():
-        print(f"\n{title}\n")
-        print(table(), flush=True)
+    for name in chosen.names or TABLES:
+        print(f"\n{TABLES[name].title}\n")
+        print(TABLES[name].text(), flush=True)
     return 0
 
 

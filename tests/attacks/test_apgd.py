@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 from torch import nn
 
 from pytest_robustness.attacks.apgd import APGD, APGDCE, APGDDLR, APGDT, likeliest
-from pytest_robustness.attacks.autostep import ascend, checkpoints, hopeless
+from pytest_robustness.attacks.autostep import _resigned, ascend, checkpoints, hopeless
 from pytest_robustness.attacks.balls import BALLS
-from pytest_robustness.attacks.batch import Batch
-from pytest_robustness.attacks.climber import Rules
+from pytest_robustness.attacks.batch import Batch, Record
+from pytest_robustness.attacks.climber import Climb, Rules
 from pytest_robustness.attacks.losses import LOSSES, margin
 from pytest_robustness.attacks.pgd import PGD
 from pytest_robustness.classifiers import load_classifier
@@ -277,6 +277,68 @@ def test_without_patience_all_leave_at_the_first_doubt(net, images, labels):
     counts = spent(APGD(eps=1e-6, steps=100, patience=0.0), net, images, labels)
     # The start and five steps.
     assert (counts.forwards - 60, counts.backwards) == (6 * right, 6 * right)
+
+
+def stub(**rows):
+    """A climb of four samples whose numbers are given; what is not, is neutral."""
+    zeros = torch.zeros(4)
+    points = torch.zeros(4, 1, 2, 2)
+    images = np.zeros((4, 1, 2, 2), dtype=np.float32)
+    fields = {name: points.clone() for name in ("points", "before", "gradient", "best", "best_gradient")}
+    fields |= {name: zeros.clone() for name in ("value", "top", "top_checked", "rises", "lead", "first_lead")}
+    fields |= {"size": torch.ones(4, 1, 1, 1), "halved": zeros.bool(), "fell": zeros.bool(), "aims": None}
+    return Climb(batch=batch_of(images, np.zeros(4, dtype=np.int64)), **(fields | rows))
+
+
+def test_a_step_is_halved_by_either_condition_of_the_paper():
+    # Few rises; no better since the last checkpoint; neither; no better, but halved at the last one already.
+    climb = stub(
+        rises=torch.tensor([2.0, 9, 9, 9]),
+        top=torch.tensor([1.0, 0, 1, 0]),
+        halved=torch.tensor([False, False, False, True]),
+    )
+    climb.check(7.5)
+    assert climb.size.flatten().tolist() == [0.5, 0.5, 1, 1]
+    assert climb.halved.tolist() == [True, True, False, False]
+    assert climb.rises.tolist() == [0] * 4
+
+
+def test_the_hopeless_leave_with_their_best_point_and_the_fallen_with_theirs():
+    climb = stub(best=torch.full((4, 1, 2, 2), 0.7))
+    record = Record(climb.batch)
+    record._add(torch.full((4, 1, 2, 2), 0.2), torch.tensor([True, False, False, False]))
+    # The first has fallen and is still carried along, the second is hopeless.
+    rows = _resigned(climb, record, torch.tensor([True, True, False, False]))
+    assert rows.tolist() == record.rows.tolist() == [2, 3]
+    assert record.images[:, 0, 0, 0].tolist() == pytest.approx([0.2, 0.7, 0, 0])
+    assert record.fooled.tolist() == [True, False, False, False]
+    assert _resigned(climb, Record(climb.batch), torch.zeros(4, dtype=torch.bool)) is None
+
+
+def test_a_last_point_that_fools_is_kept_though_its_loss_is_lower():
+    """With a target of the loss other than what counts as success the two may differ."""
+    climb = stub(points=torch.full((4, 1, 2, 2), 0.5), top=torch.full((4,), 9.0))
+    climb.look_last(
+        lambda points: torch.tensor([[0.0, 1.0]] * 2 + [[1.0, 0.0]] * 2),
+        Rules(steps=1, size=1.0, loss=LOSSES["cw"], norm="linf"),
+    )
+    assert climb.fell.tolist() == [True, True, False, False]
+    assert climb.best[:, 0, 0, 0].tolist() == [0.5, 0.5, 0, 0]
+
+
+def test_every_climb_has_noise_of_its_own(net, images, labels):
+    batch = batch_of(images, labels, eps=0.02)
+    rules = Rules(steps=1, size=0.04, loss=LOSSES["ce"], norm="linf", noise=1.0)
+    with net.differentiable() as forward:
+        ends = [ascend(forward, batch, None, batch.images, rules, index=index).images for index in (0, 0, 1)]
+    assert torch.equal(ends[0], ends[1])
+    assert not torch.equal(ends[0], ends[2])
+    start = dataclasses.replace(APGD(eps=0.02, steps=1, noise=1.0), restarts=2)
+    with pytest.MonkeyPatch.context() as patch:
+        seen = []
+        patch.setattr("pytest_robustness.attacks.apgd.ascend", lambda *a, index: seen.append(index) or ascend(*a))
+        start.run(net, images, labels)
+    assert seen == [0, 1]
 
 
 # --- strength ---

@@ -90,3 +90,16 @@ def test_labels_have_no_gradients(images):
     classifier = load_classifier(Labels(), outputs="labels")
     assert classifier.offers == {"labels"}
     assert set(classifier.predict(images)) == {0, 1}
+
+
+def test_weights_lie_as_they_did_after_an_attack():
+    first, second = nn.Conv2d(2, 2, 3, padding=1), nn.Conv2d(2, 2, 3, padding=1)
+    second.weight = first.weight
+    module = nn.Sequential(first, second, nn.Flatten(), nn.Linear(32, 3))
+    place, layout, values = first.weight.data_ptr(), first.weight.stride(), first.weight.clone()
+    with load_classifier(module).differentiable() as forward:
+        inside = forward(torch.ones(2, 2, 4, 4))
+    assert torch.allclose(inside, module(torch.ones(2, 2, 4, 4)), atol=1e-6)
+    assert (first.weight.data_ptr(), first.weight.stride()) == (place, layout)
+    assert torch.equal(first.weight, values)
+    assert second.weight is first.weight

@@ -40,11 +40,14 @@ class AutoPGD(NormAttack):
     rho : float
         The step size of a sample is halved where its loss rose in less than this share of the last steps.
     noise : float
-        Normal noise added to every gradient, as a multiple of its mean absolute value; 0 as published. About 0.1
-        costs nothing on other models and helps much against those that were trained on single gradient steps.
+        Normal noise added to every gradient, as a multiple of its mean absolute value; 0 as published. About 0.1 helps
+        much where training on single gradient steps has bent the loss (seen on one such network), and can cost some
+        strength towards targets.
     patience : float, optional
         Samples leave that keep more than ``patience * (share of steps left) ** 2`` of the lead that their true class
-        had at the start. None, as published, gives nobody up; 0.5 hardly anyone who could fall.
+        had at the start. None, as published, gives nobody up. 1 saves a quarter of the passes or more, and on small
+        networks left about two samples in a thousand standing that would have fallen; 0.5 saves more, and cost up to
+        1.6 points of strength in l2.
     """
 
     steps: int = 100

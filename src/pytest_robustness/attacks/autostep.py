@@ -83,9 +83,9 @@ def hopeless(lead: Tensor, first: Tensor, *, left: float, patience: float) -> Te
     """Return which samples are not worth the steps that are left, (A,) bool.
 
     Those whose lead is still above ``patience * left ** 2`` of what it was at the start. Step sizes shrink as the steps
-    run out, and with them what a climb can still gain: of the samples that fall in the end, on networks trained plainly
-    or adversarially, hardly one was ever above half of ``left ** 2``, and most of those that resist are. Being a share,
-    it does not depend on the scale of the logits.
+    run out, and with them what a climb can still gain. The bound is not from a paper but read off the samples that fall
+    on small networks, trained plainly and adversarially; hardly one of them is ever above it with a patience of 1. As
+    it is a share, it does not depend on the scale of the logits.
 
     Parameters
     ----------
@@ -96,7 +96,7 @@ def hopeless(lead: Tensor, first: Tensor, *, left: float, patience: float) -> Te
     left : float
         Share of the steps that is left.
     patience : float
-        0 gives all up, 1 hardly any that could fall.
+        0 gives all up; the larger, the fewer.
     """
     return lead > patience * left**2 * first
 

@@ -67,11 +67,11 @@ class LinfBall:
 
     def project(self, points: Tensor) -> Tensor:
         """Clamp every pixel between its corners."""
-        return torch.minimum(torch.maximum(points, self.lower), self.upper)
+        return torch.clamp(points, self.lower, self.upper)
 
     def ascend(self, points: Tensor, gradient: Tensor, size: float) -> Tensor:
         """Step by the sign of the gradient."""
-        return self.project(points + size * gradient.sign())
+        return gradient.sign().mul_(size).add_(points).clamp_(self.lower, self.upper)
 
     def random(self, ids: NDArray[np.int64], *, seed: int, stream: str, index: int) -> Tensor:
         """Draw uniformly from the whole ball, then clamp, as is usual: half of the black pixels stay black."""
@@ -186,7 +186,7 @@ class Cube:
 
     def ascend(self, points: Tensor, gradient: Tensor, size: float) -> Tensor:
         """Step by the sign of the gradient."""
-        return self.project(points + size * gradient.sign())
+        return gradient.sign().mul_(size).add_(points).clamp_(0.0, 1.0)
 
     def random(self, ids: NDArray[np.int64], *, seed: int, stream: str, index: int) -> Tensor:
         """Draw every pixel uniformly."""

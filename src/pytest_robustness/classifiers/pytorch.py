@@ -61,7 +61,7 @@ class TorchBackend:
     @contextmanager
     def differentiable(self) -> Iterator[Callable[[Tensor], Tensor]]:
         """Yield the map from images to logits; parameters do not require gradients inside."""
-        with evaluating(self.module), _frozen(self.module):
+        with evaluating(self.module), _frozen(self.module), _laid_out(self.module):
             yield self._logits
 
     def relabelled(self) -> TorchBackend:
@@ -142,6 +142,20 @@ def _frozen(module: nn.Module) -> Iterator[None]:
     finally:
         for parameter in wanting:
             parameter.requires_grad_(True)
+
+
+@contextmanager
+def _laid_out(module: nn.Module) -> Iterator[None]:
+    """Keep the weights of convolutions with their channels last, which CPUs are up to twice as fast with."""
+    layers = [layer for layer in module.modules() if isinstance(layer, nn.Conv2d) and layer.weight.device.type == "cpu"]
+    weights = [(layer.weight, layer.weight.data) for layer in layers]
+    for weight, _ in weights:
+        weight.data = weight.data.to(memory_format=torch.channels_last)
+    try:
+        yield
+    finally:
+        for weight, before in reversed(weights):
+            weight.data = before
 
 
 def _dtype(module: nn.Module) -> torch.dtype:

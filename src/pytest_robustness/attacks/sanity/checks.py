@@ -31,7 +31,7 @@ Honest: 0.9 or more; with straight-through slopes 0.3 and, for two levels, 0.11;
 """
 
 LEAST_TURN, TURNED, FEWEST_TURNING = 0.5, 0.25, 8
-"""Cosine below which no quarter of at least eight survivors may lie. Honest: 0.66 or more; trained to mask: 0.33."""
+"""Cosine below which no quarter of at least eight survivors may lie. Honest: 0.65 or more; trained to mask: 0.38."""
 
 LEAST_RISEN = 0.75
 """Least share of the samples that resist whose loss rises at all. Honest: 1."""
