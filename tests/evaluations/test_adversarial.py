@@ -203,6 +203,18 @@ def test_a_model_trained_on_the_attack_is_said_to_be(run):
     assert run(AdversarialAccuracy("fgsm", eps=0.1, trained_on=["pgd"]))[0].warnings == ()
 
 
+def test_what_a_model_without_gradients_was_attacked_by(run, classifier):
+    scores = load_classifier(classifier.logits, num_classes=2)
+    (found,) = run(AdversarialAccuracy("autoattack-fast", eps=0.1), model=scores)
+    assert found.value == pytest.approx(0.7)
+    assert found.warnings == ("no gradients: attacked through its scores, by square",)
+    labels = load_classifier(classifier.predict, num_classes=2, outputs="labels")
+    (found,) = run(AdversarialAccuracy("autoattack-fast", eps=0.1), model=labels)
+    assert found.value == pytest.approx(0.7)
+    assert found.warnings == ("no gradients: attacked through its labels, by hopskipjump",)
+    assert run(AdversarialAccuracy("square", eps=0.1, queries=100), model=scores)[0].warnings == ()
+
+
 def test_a_verdict_may_end_it(classifier, dataset):
     # 1,000 images of which nine in ten fall: no more than a few slices are attacked.
     images = np.repeat(dataset.pixels(), 100, axis=0)

@@ -69,6 +69,11 @@ class Attack(ABC):
         self.check_fits(classifier)
         return (self,)
 
+    def opening(self, classifier: Classifier) -> Attack | None:
+        """Return a cheap attack in the same ball that a gate which may stop early tries first; none for most."""
+        del classifier
+        return None
+
     def run(
         self,
         classifier: Classifier,

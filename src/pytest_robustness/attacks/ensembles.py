@@ -10,6 +10,7 @@ from pytest_robustness.attacks.apgd import APGDCE, APGDDLR, APGDT
 from pytest_robustness.attacks.averaged import Averaged
 from pytest_robustness.attacks.base import Attack, Result, can_attack, check_ball
 from pytest_robustness.attacks.fab import FABT
+from pytest_robustness.attacks.fgsm import FGSM
 from pytest_robustness.attacks.hopskipjump import HopSkipJump
 from pytest_robustness.attacks.sparse_rs import SparseRS
 from pytest_robustness.attacks.square import GuidedSquare, Square
@@ -57,6 +58,10 @@ class Ensemble(Attack):
             return self._on_gradients()
         return self._on_scores() if can_attack(classifier, "scores") else self._on_labels()
 
+    def opening(self, classifier: Classifier) -> Attack | None:
+        """Return one step along the gradient, where there is one: it fells the weakest samples for two passes each."""
+        return FGSM(**self._ball) if self.norm in FGSM.norms and can_attack(classifier, "gradients") else None
+
     @property
     def _ball(self) -> dict[str, Any]:
         return {"norm": self.norm, "eps": self.eps}
@@ -99,7 +104,7 @@ class AutoAttack(Ensemble):
         return (
             APGDCE(**self._ball, noise=_NOISE, patience=1.0),
             FABT(**self._ball, stop_at_eps=True, patience=_FAB_PATIENCE[self.norm]),
-            APGDT(**self._ball, noise=_NOISE, patience=0.7),
+            APGDT(**self._ball, patience=1.0),
             Square(**self._ball, patience=2.5),
         )
 
@@ -114,10 +119,11 @@ class FastAutoAttack(Ensemble):
     name = "autoattack-fast"
 
     def _on_gradients(self) -> Sequence[Attack]:
+        first, second = {"linf": (0.5, 0.4), "l2": (1.0, 1.0)}[self.norm]
         return (
-            APGDCE(**self._ball, noise=_NOISE, patience=0.5),
+            APGDCE(**self._ball, noise=_NOISE, patience=first),
             FABT(**self._ball, targets=3, stop_at_eps=True, patience=_FAB_HASTE[self.norm]),
-            APGDT(**self._ball, noise=_NOISE, patience=0.25),
+            APGDT(**self._ball, patience=second),
             GuidedSquare(**self._ball, queries=1000, patience=6.0),
         )
 
@@ -168,7 +174,7 @@ class Strongest(Ensemble):
         return (
             StraightThrough(attack=APGDCE(**ball, noise=_NOISE)),
             StraightThrough(attack=FABT(**ball, stop_at_eps=True, patience=1.5)),
-            StraightThrough(attack=APGDT(**ball, noise=_NOISE)),
+            StraightThrough(attack=APGDT(**ball)),
             StraightThrough(attack=GuidedSquare(**ball, queries=5000)),
             Square(**ball),
         )

@@ -79,6 +79,11 @@ def make_attack(attack: object, **options: Any) -> Attack:
     return as_attack(attack, **options)
 
 
+def is_option(name: str) -> bool:
+    """Return whether any attack has an option of this name."""
+    return any(name in [f.name for f in dataclasses.fields(attack)] for attack in ATTACKS.values())
+
+
 def _named(attack: str, options: dict[str, Any]) -> Attack:
     if attack not in ATTACKS:
         raise unknown_name("attack", attack, ATTACKS)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 
 from pytest_robustness.attacks import Attack, make_attack
+from pytest_robustness.attacks.registry import is_option
 from pytest_robustness.attacks.sanity import faults, probe, work_faults
 from pytest_robustness.errors import ParameterError, check_number
 from pytest_robustness.evaluations.attacked import Stage, attack_samples, join_samples, standing_at
@@ -76,6 +77,11 @@ class AdversarialAccuracy(Evaluation):
         """Make the evaluation; the attack itself refuses the options that it does not have."""
         return cls(**parameters)
 
+    @classmethod
+    def knows(cls, name: str) -> bool:
+        """Return whether there is a parameter of this name, here or in any attack."""
+        return super().knows(name) or is_option(name)
+
     def parameters(self) -> dict[str, Any]:
         """Return the name and the options of the attack."""
         found = {"attack": self.attack.name, **{k: to_plain(v) for k, v in self.attack.parameters().items()}}
@@ -136,7 +142,7 @@ class AdversarialAccuracy(Evaluation):
                 confidence=confidence,
                 parts=parts,
                 details={"norm": getattr(self.attack, "norm", "linf"), "fallen": fallen},
-                warnings=self._warnings(stages),
+                warnings=self._warnings(subject, stages),
                 faults=[*_seen_faults(outcomes), *work_faults(samples, moves=self._moves())],
                 settled=None if early is None else early.settled(course, subject.dataset.population),
                 samples=samples,
@@ -156,6 +162,8 @@ class AdversarialAccuracy(Evaluation):
             if radius == 0 or (self.attack.minimal and radius is not radii[-1]):
                 continue
             attack = self.attack if radius is None else replace(self.attack, eps=radius)  # type: ignore[call-arg]
+            if self._early(subject) and (opening := attack.opening(subject.classifier)):
+                found.append(Stage(f"{number}.opening {opening.name}{images}", opening, number))
             for place, step in enumerate(attack.stages(subject.classifier)):
                 found.append(Stage(f"{number}.{place} {step.name}{images}", step, number))
         return found
@@ -184,11 +192,17 @@ class AdversarialAccuracy(Evaluation):
         attack = self.attack
         return attack.needs == "gradients" and not attack.minimal and getattr(attack, "eps", 0) > 0
 
-    def _warnings(self, stages: list[Stage]) -> list[str]:
+    def _warnings(self, subject: Subject, stages: list[Stage]) -> list[str]:
+        attacks = [stage.attack for stage in stages if stage.attack is not None]
+        names = list(dict.fromkeys(attack.name for attack in attacks))
         found = []
-        names = dict.fromkeys(stage.attack.name for stage in stages if stage.attack is not None)
-        if self.trained_on and (known := [name for name in (self.attack.name, *names) if name in self.trained_on]):
-            found.append(f"the model was trained on {known[0]}, the attack that it is gated by")
+        if known := [name for name in dict.fromkeys([self.attack.name, *names]) if name in self.trained_on]:
+            found.append(f"the model was trained on {known[0]}, an attack that it is gated by")
+        if not any(attack.needs == "gradients" for attack in attacks) and len(names) and names != [self.attack.name]:
+            what = "scores" if any(attack.needs == "scores" for attack in attacks) else "labels"
+            found.append(f"no gradients: attacked through its {what}, by {' and '.join(names)}")
+        elif getattr(subject.classifier.backend, "surrogate", None) is not None:
+            found.append("the gradients are those of a smooth surrogate of the model")
         return found
 
 

@@ -110,6 +110,11 @@ class Evaluation(ABC):
                 raise unknown_name(f"parameter of the family {cls.family!r}", name, names)
         return cls(**parameters)
 
+    @classmethod
+    def knows(cls, name: str) -> bool:
+        """Return whether there is a parameter of this name."""
+        return name in [f.name for f in dataclasses.fields(cls)]  # type: ignore[arg-type]
+
     def parameters(self) -> dict[str, Any]:
         """Return the parameters as builtin values: they name the row in the scorecard and the entry in the store."""
         return parameters_of(self)

@@ -76,5 +76,5 @@ def _refuse_near_thresholds(family: str, parameters: Mapping[str, Any]) -> None:
     for key in parameters:
         if (family, key) in _FUTURE_THRESHOLDS:
             raise ConfigurationError(f"{key} needs a reference model, which this version does not support")
-        if key.startswith(("min_", "max_")):
+        if key.startswith(("min_", "max_")) and not FAMILIES[family].evaluation.knows(key):
             raise unknown_name(f"threshold of the family {family!r}", key, FAMILIES[family].thresholds)
