@@ -53,6 +53,15 @@ class Averaged(Attack):
         """The norm of the attack."""
         return str(getattr(self.attack, "norm", "linf"))
 
+    @property
+    def eps(self) -> float:
+        """The radius of the attack."""
+        return float(getattr(self.attack, "eps", 1.0))
+
+    def at(self, eps: float) -> Attack:
+        """Return this attack at another radius."""
+        return replace(self, attack=self.attack.at(eps))
+
     def stages(self, classifier: Classifier) -> Sequence[Attack]:
         """Return this attack; raise CapabilityError where the classifier has no gradients."""
         self.attack.stages(classifier)

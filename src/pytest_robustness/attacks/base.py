@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from contextlib import nullcontext
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import numpy as np
@@ -156,6 +156,32 @@ class Attack(ABC):
         """Return the parameters that name this attack, without the rarely used ones that are at their default."""
         values = {f: getattr(self, f.name) for f in fields(self)}
         return {f.name: value for f, value in values.items() if not (f.metadata.get("quiet") and value == f.default)}
+
+    def at(self, eps: float) -> Attack:
+        """Return this attack at another radius.
+
+        Raises
+        ------
+        ParameterError
+            Where it has no radius.
+        """
+        if "eps" not in [f.name for f in fields(self)]:
+            raise ParameterError(f"the attack {self.name!r} has no radius", got=f"eps={eps!r}")
+        return replace(self, eps=eps)  # type: ignore[call-arg]
+
+    @property
+    def surrogates(self) -> tuple[Classifier, ...]:
+        """Further models whose state the result depends on."""
+        return ()
+
+    @property
+    def identified(self) -> bool:
+        """Whether its parameters say all that its result depends on, so that outcomes may be kept."""
+        return all(surrogate.cacheable for surrogate in self.surrogates)
+
+    def examined(self, classifier: Classifier) -> tuple[Attack, Classifier]:
+        """Return the attack and the model that are examined for signs that it could not have worked."""
+        return self, classifier
 
     def slopes(self) -> AbstractContextManager[object]:
         """Return the context in which its gradients are taken, for whoever examines them."""

@@ -55,7 +55,8 @@ class Ensemble(Attack):
     def stages(self, classifier: Classifier) -> Sequence[Attack]:
         """Return what the classifier allows: attacks on its gradients, else on its scores, else on its labels."""
         if can_attack(classifier, "gradients"):
-            return self._on_gradients()
+            fitting = [stage for stage in self._on_gradients() if can_attack(classifier, stage.needs)]
+            return fitting if can_attack(classifier, "scores") else [*fitting, *self._on_labels()]
         return self._on_scores() if can_attack(classifier, "scores") else self._on_labels()
 
     def opening(self, classifier: Classifier) -> Attack | None:
@@ -128,7 +129,7 @@ class FastAutoAttack(Ensemble):
         )
 
     def _on_scores(self) -> Sequence[Attack]:
-        return (Square(**self._ball, queries=1000, patience=2.0),)
+        return (Square(**self._ball, queries=1000, patience=2.0), *self._on_labels())
 
     def _on_labels(self) -> Sequence[Attack]:
         return (HopSkipJump(**self._ball, steps=20, max_queries=2500, stop_at_eps=True),)

@@ -67,6 +67,11 @@ class Foreign(NormAttack):
                 mend="Give the radius where the object is made.",
             )
 
+    @property
+    def identified(self) -> bool:
+        """Whether its parameters say all: the estimator of an ART attack may hold a loss that only has a name."""
+        return self.made.library != "art"
+
     def parameters(self) -> dict[str, Any]:
         """Return the ball, the library with its version, the class, and the public parameters of the object."""
         library = f"{self.made.library} {self.made.version}"

@@ -65,6 +65,12 @@ class Spatial(BatchAttack):
         check_number("translations", self.translations, minimum=1, whole=True)
         if self.max_rotation > 180:
             raise ParameterError("max_rotation is out of range", got=self.max_rotation, allowed="0 to 180 degrees")
+        if not self.shifts():
+            raise ParameterError(
+                "the grid holds nothing but the image itself",
+                got=f"rotations={self.rotations}, translations={self.translations}",
+                mend="Give more than one rotation or translation, and a maximum above 0.",
+            )
 
     def shifts(self) -> list[Shift]:
         """Return the grid without the identity, from the smallest to the largest."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from pytest_robustness.attacks.base import Attack, Result
@@ -46,6 +46,15 @@ class StraightThrough(Attack):
     def norm(self) -> str:
         """The norm of the attack."""
         return str(getattr(self.attack, "norm", "linf"))
+
+    @property
+    def eps(self) -> float:
+        """The radius of the attack."""
+        return float(getattr(self.attack, "eps", 1.0))
+
+    def at(self, eps: float) -> Attack:
+        """Return this attack at another radius."""
+        return replace(self, attack=self.attack.at(eps))
 
     def slopes(self) -> AbstractContextManager[object]:
         """Return the context in which steps have slopes."""

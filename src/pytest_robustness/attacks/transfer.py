@@ -2,27 +2,32 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 import torch
 
 from pytest_robustness.attacks.base import Attack, Result
 from pytest_robustness.classifiers import Classifier, load_classifier
+from pytest_robustness.classifiers.twins import pointed_at
 from pytest_robustness.errors import ParameterError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    import numpy as np
     from numpy.typing import NDArray
+    from torch import Tensor
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class Transfer(Attack):
-    """An attack on a surrogate, whose images are tried on the model (Papernot et al. 2016, arXiv:1605.07277).
+    """An attack along the gradients of a surrogate, tried on the model (Papernot et al. 2016, arXiv:1605.07277).
 
-    It asks the model for labels only, at most once an image: a model that hides its gradients is not helped by that
-    here. A sample that the surrogate gets wrong to begin with counts as it is. The search of a sample ends where the
-    surrogate is fooled. The passes of the surrogate are counted on its own `Classifier`.
+    It asks the model for its prediction at every step, and ends where the model, not the surrogate, is fooled: a model
+    that hides its gradients is not helped by that here. The passes of the surrogate are counted on its own
+    `Classifier`.
 
     Parameters
     ----------
@@ -74,6 +79,20 @@ class Transfer(Attack):
         """The radius of the attack that is transferred."""
         return float(self.attack.eps)  # type: ignore[attr-defined]
 
+    def at(self, eps: float) -> Attack:
+        """Return this attack at another radius."""
+        return replace(self, attack=self.attack.at(eps))
+
+    @property
+    def surrogates(self) -> tuple[Classifier, ...]:
+        """The model that lends its gradients."""
+        return (self.surrogate, *self.attack.surrogates)
+
+    def examined(self, classifier: Classifier) -> tuple[Attack, Classifier]:
+        """Return the attack on the surrogate: it is the gradients there that may lead nowhere."""
+        del classifier
+        return self.attack, self.surrogate
+
     def parameters(self) -> dict[str, Any]:
         """Return the name and the parameters of the attack that is transferred, and the surrogate."""
         classifier: Classifier = self.surrogate
@@ -92,12 +111,35 @@ class Transfer(Attack):
         ids: NDArray[np.int64],
         seed: int,
     ) -> Result:
-        found = self.attack.run(self.surrogate, images, labels, seed=seed, ids=ids, batch_size=len(images))
-        fooled = np.zeros(len(images), dtype=np.bool_)
-        # What was not moved is still classified correctly.
-        moved = np.flatnonzero((found != images).any(axis=(1, 2, 3)))
-        if len(moved):
-            with classifier.queries() as forward:
-                scores = forward(torch.as_tensor(found[moved], device=forward.device))
-            fooled[moved] = scores.argmax(dim=1).cpu().numpy() != labels[moved]
-        return Result(found, fooled)
+        aimed = replace(self.surrogate, backend=_Aimed(self.surrogate, classifier))
+        return self.attack.search(aimed, images, labels, ids=ids, seed=seed, batch_size=len(images))
+
+
+class _Aimed:
+    """The backend of a surrogate, but the largest score is the prediction of the model that is attacked."""
+
+    def __init__(self, surrogate: Classifier, model: Classifier) -> None:
+        self._surrogate = surrogate
+        self._model = model
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._surrogate.backend, name)
+
+    @contextmanager
+    def differentiable(self) -> Iterator[Callable[[Tensor], Tensor]]:
+        """Yield the map from images to the scores of the surrogate, with the model's prediction in front."""
+        with self._surrogate.backend.differentiable() as function, self._model.queries() as asked:
+
+            def aimed(images: Tensor) -> Tensor:
+                scores = function(images)
+                with torch.no_grad():
+                    answers = asked(images.detach())
+                if scores.shape[1] != answers.shape[1] and self._model.backend.outputs != "labels":
+                    raise ParameterError(
+                        "the surrogate has other classes than the model",
+                        got=f"{scores.shape[1]} classes",
+                        allowed=f"{answers.shape[1]}, as the model",
+                    )
+                return pointed_at(scores, answers.argmax(dim=1).to(scores.device))
+
+            yield aimed

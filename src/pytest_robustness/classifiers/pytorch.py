@@ -54,7 +54,8 @@ class TorchBackend:
 
     def scores(self, pixels: NDArray[np.float32], /) -> NDArray[Any]:
         """Return the outputs of images (N, C, H, W) in [0, 1] as they are; torch keeps no graph."""
-        with evaluating(self.module), torch.no_grad():
+        # Laid out as in `differentiable`, so that both round alike.
+        with evaluating(self.module), _laid_out(self.module), torch.no_grad():
             result = self._raw(torch.from_numpy(pixels).to(self.device)).detach().cpu()
         return np.asarray(result.float().numpy() if result.dtype in _HALVES else result.numpy())
 

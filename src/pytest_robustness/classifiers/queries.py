@@ -26,8 +26,8 @@ def score_function(backend: Backend, num_classes: int | None) -> Iterator[Callab
     float64 wherever the model itself is not a torch module.
     """
     if isinstance(backend, TorchBackend) and backend.has_gradients:
-        with backend.differentiable() as function, torch.no_grad():
-            yield function
+        with backend.differentiable() as function:
+            yield torch.no_grad()(function)
     else:
         yield lambda images: _scores(backend, images, num_classes)
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from pytest_robustness.classifiers import Classifier, load_classifier
 from pytest_robustness.datasets import Dataset, as_dataset
 from pytest_robustness.engine.executors import Executor, make_executor
-from pytest_robustness.engine.keys import block_key, digest, evaluation_key, is_ours, model_state
+from pytest_robustness.engine.keys import block_key, digest, evaluation_key, is_identified, is_ours, model_state
 from pytest_robustness.engine.store import Store
 from pytest_robustness.errors import DatasetError, EvaluationError, check_confidence, check_number
 from pytest_robustness.evaluations import Block, EarlyStop, Evaluation, Measurement, Outcome, Subject
@@ -150,19 +150,22 @@ class Evaluator:
         )
 
     def _run(self, evaluation: Evaluation, subject: Subject, key: str) -> dict[Block, Outcome]:
-        store = self._store if is_ours(evaluation) else None
+        keep = self._identified and is_identified(evaluation)
+        store = self._store if keep and is_ours(evaluation) else None
         outcomes: dict[Block, Outcome] = {}
         with nullcontext() if store is None else store.lock(key):
             while blocks := evaluation.plan(subject, outcomes):
                 keys = {block: block_key(key, subject, block) for block in blocks}
-                outcomes |= {block: found for block in blocks if (found := self._look_up(keys[block], store))}
+                if keep:
+                    outcomes |= {block: found for block in blocks if (found := self._look_up(keys[block], store))}
                 missing = [block for block in blocks if block not in outcomes]
                 total = len(outcomes) + len(missing)
                 self._report(evaluation, len(outcomes), total)
                 for block, outcome in self.executor.run(evaluation, subject, missing):
                     if block not in keys:
                         raise EvaluationError("the executor returned a block that it was not given", got=block)
-                    self._remember(keys[block], outcome, store)
+                    if keep:
+                        self._remember(keys[block], outcome, store)
                     outcomes[block] = outcome
                     self._report(evaluation, len(outcomes), total)
                 _check_complete(blocks, outcomes)
@@ -177,7 +180,7 @@ class Evaluator:
     def _remember(self, key: str, outcome: Outcome, store: Store | None) -> None:
         if store is not None:
             store.put(key, outcome)
-        elif self._identified:
+        else:
             self._outcomes[key] = outcome
 
     def _report(self, evaluation: Evaluation, done: int, total: int) -> None:

@@ -39,6 +39,7 @@ def evaluation_key(evaluation: Evaluation, subject: Subject, state: str) -> str:
             "family": evaluation.family,
             "kinds": [f"{kind.__module__}.{kind.__qualname__}" for kind in _kinds(evaluation)],
             "parameters": evaluation.parameters(),
+            "surrogates": [(s.fingerprint, model_state(s)) for s in _surrogates(evaluation)],
             "seed": subject.seed,
             "batch_size": subject.batch_size,
         }
@@ -60,6 +61,12 @@ def block_key(evaluation: str, subject: Subject, block: Block) -> str:
 def is_ours(evaluation: Evaluation) -> bool:
     """Return whether all code of an evaluation is that of this package, which `code_version` covers."""
     return all(kind.__module__.partition(".")[0] == _PACKAGE for kind in _kinds(evaluation))
+
+
+def is_identified(evaluation: Evaluation) -> bool:
+    """Return whether the key of an evaluation says all that its outcomes depend on, the model aside."""
+    attack = getattr(evaluation, "attack", None)
+    return attack is None or bool(attack.identified)
 
 
 @cache
@@ -96,6 +103,15 @@ def digest(content: dict[str, Any]) -> str:
 
 
 def _kinds(evaluation: Evaluation) -> list[type]:
-    """Return the classes whose code runs: that of the evaluation, and that of its attack where it has one."""
+    """Return the classes whose code runs: that of the evaluation, and those of its attack and what this one holds."""
+    found: list[type] = [type(evaluation)]
     attack = getattr(evaluation, "attack", None)
-    return [type(evaluation)] if attack is None else [type(evaluation), type(attack)]
+    while attack is not None:
+        found.append(type(attack))
+        attack = getattr(attack, "attack", None)
+    return found
+
+
+def _surrogates(evaluation: Evaluation) -> tuple[Classifier, ...]:
+    attack = getattr(evaluation, "attack", None)
+    return () if attack is None else attack.surrogates

@@ -28,7 +28,7 @@ class Accuracy(Evaluation):
         if subject.early is None:
             return super().plan(subject, outcomes)
         course = _course(subject, outcomes)
-        if subject.early.settled(course, subject.dataset.population) is not None:
+        if outcomes and subject.early.settled(course, subject.dataset.population) is not None:
             return []
         ahead = subject.early.next_rows(course)
         return [] if ahead is None else blocks_of_rows(ahead[1], "")

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
-from pytest_robustness.attacks import Attack, make_attack
+from pytest_robustness.attacks import ATTACKS, Attack, make_attack
 from pytest_robustness.attacks.registry import is_option
-from pytest_robustness.attacks.sanity import faults, probe, work_faults
-from pytest_robustness.errors import ParameterError, check_number
+from pytest_robustness.attacks.sanity import faults, probe, weakness, work_faults
+from pytest_robustness.errors import ParameterError, check_number, unknown_name
 from pytest_robustness.evaluations.attacked import Stage, attack_samples, join_samples, standing_at
 from pytest_robustness.evaluations.base import Arrays, Block, Evaluation, Outcome, Subject, blocks_of_rows, to_plain
 from pytest_robustness.evaluations.course import Course
@@ -67,9 +67,11 @@ class AdversarialAccuracy(Evaluation):
         radii = _radii(options.get("eps"))
         if radii:
             options["eps"] = radii[-1]
+        if radii and isinstance(attack, Attack):
+            attack = attack.at(options.pop("eps"))
         object.__setattr__(self, "attack", make_attack(attack, **options))
         object.__setattr__(self, "radii", radii)
-        object.__setattr__(self, "trained_on", (trained_on,) if isinstance(trained_on, str) else tuple(trained_on))
+        object.__setattr__(self, "trained_on", _checked_names(trained_on))
         object.__setattr__(self, "save", _checked_path(save))
 
     @classmethod
@@ -97,7 +99,7 @@ class AdversarialAccuracy(Evaluation):
                 if len(waiting := course.waiting(number)):
                     return blocks_of_rows(waiting, stage.part)
         else:
-            settled = early.settled(course, subject.dataset.population)
+            settled = early.settled(course, subject.dataset.population) if outcomes else None
             if settled is None and (ahead := early.next_rows(course)):
                 number, rows = ahead
                 return blocks_of_rows(rows, stages[number].part)
@@ -122,9 +124,12 @@ class AdversarialAccuracy(Evaluation):
         course = self._course(subject, outcomes, stages)
         samples = join_samples(subject, outcomes, stages, course, keep_images=self.save is not None)
         early = self._early(subject)
+        settled = None if early is None else early.settled(course, subject.dataset.population)
         over, correct = course.over, course.standing
         parts = [correct_part("clean", (course.fell > 0)[over], confidence)]
-        if len(self.radii) > 1:
+        if settled is not None:
+            parts = []  # who fell early is known first: no part of an unfinished measurement is a fair sample
+        elif self.radii:
             standing = standing_at(self.radii, stages, course, samples["distance"])
             rows = zip(self.radii, standing, strict=True)
             parts += [correct_part(f"eps={radius:g}", stands[over], confidence) for radius, stands in rows]
@@ -142,16 +147,16 @@ class AdversarialAccuracy(Evaluation):
                 confidence=confidence,
                 parts=parts,
                 details={"norm": getattr(self.attack, "norm", "linf"), "fallen": fallen},
-                warnings=self._warnings(subject, stages),
-                faults=[*_seen_faults(outcomes), *work_faults(samples, moves=self._moves())],
-                settled=None if early is None else early.settled(course, subject.dataset.population),
+                warnings=[*self._warnings(subject, stages), *_seen(outcomes, "warnings")],
+                faults=[*_seen(outcomes, "faults"), *work_faults(samples, moves=self._moves())],
+                settled=settled,
                 samples=samples,
             ),
         )
 
     def _early(self, subject: Subject) -> EarlyStop | None:
-        """Return the verdict to stop at; none for a curve, which answers more than one question."""
-        return subject.early if len(self.radii) < 2 else None
+        """Return the verdict to stop at; none for a curve or saved images, which want all samples."""
+        return subject.early if len(self.radii) < 2 and self.save is None else None
 
     def _stages(self, subject: Subject) -> list[Stage]:
         """Return the clean images, then each attack at each radius; one that looks for the nearest serves them all."""
@@ -159,9 +164,9 @@ class AdversarialAccuracy(Evaluation):
         images = "+images" if self.save else ""
         found = [Stage("clean", None, 0)]
         for number, radius in enumerate(radii):
-            if radius == 0 or (self.attack.minimal and radius is not radii[-1]):
+            if radius == 0 or (_serves_all(self.attack) and radius is not radii[-1]):
                 continue
-            attack = self.attack if radius is None else replace(self.attack, eps=radius)  # type: ignore[call-arg]
+            attack = self.attack if radius is None else self.attack.at(radius)
             if self._early(subject) and (opening := attack.opening(subject.classifier)):
                 found.append(Stage(f"{number}.opening {opening.name}{images}", opening, number))
             for place, step in enumerate(attack.stages(subject.classifier)):
@@ -174,18 +179,26 @@ class AdversarialAccuracy(Evaluation):
 
     def _examine(self, subject: Subject, samples: Dataset) -> Arrays:
         """Look for signs, on samples that resisted, that the attack could not have worked."""
-        with self.attack.slopes():
-            seen = probe(
-                subject.classifier,
-                self.attack,
-                samples.pixels(),
-                samples.labels,
-                ids=samples.ids,
-                seed=subject.seed,
-                resisted=np.ones(len(samples), np.bool_),
-                batch_size=subject.batch_size,
-            )
-        return {"faults": np.array(faults(seen), dtype=np.str_)}
+        attack, classifier = self.attack.examined(subject.classifier)
+        clean, labels = samples.pixels(), samples.labels
+        known = classifier.predict(clean, batch_size=subject.batch_size) == labels
+        if 2 * known.sum() < len(known):
+            text = f"the model that the gradients come from gets only {known.sum()} of {len(known)} samples right"
+            return {"faults": np.array([text]), "warnings": np.zeros(0, np.str_)}
+        seen = probe(
+            classifier,
+            attack,
+            clean[known],
+            labels[known],
+            ids=samples.ids[known],
+            seed=subject.seed,
+            resisted=np.ones(int(known.sum()), np.bool_),
+        )
+        found, doubts = faults(seen), list[str]()
+        if attack is self.attack and (weak := weakness(seen)) is not None:
+            # One step is weak by nature, and asked for as such.
+            (found if weak.hopeless and attack.name != "fgsm" else doubts).append(weak.text)
+        return {"faults": np.array(found, dtype=np.str_), "warnings": np.array(doubts, dtype=np.str_)}
 
     def _moves(self) -> bool:
         """Return whether whoever resists is moved all the same: by steps along gradients, not by a search."""
@@ -198,7 +211,7 @@ class AdversarialAccuracy(Evaluation):
         found = []
         if known := [name for name in dict.fromkeys([self.attack.name, *names]) if name in self.trained_on]:
             found.append(f"the model was trained on {known[0]}, an attack that it is gated by")
-        if not any(attack.needs == "gradients" for attack in attacks) and len(names) and names != [self.attack.name]:
+        if not any(attack.needs == "gradients" for attack in attacks) and names and names != [self.attack.name]:
             what = "scores" if any(attack.needs == "scores" for attack in attacks) else "labels"
             found.append(f"no gradients: attacked through its {what}, by {' and '.join(names)}")
         elif getattr(subject.classifier.backend, "surrogate", None) is not None:
@@ -212,8 +225,24 @@ def _check_blocks(course: Course) -> list[Block]:
     return blocks_of_rows(resisted, CHECK)
 
 
-def _seen_faults(outcomes: Mapping[Block, Outcome]) -> list[str]:
-    return [str(text) for block, o in outcomes.items() if block.part == CHECK for text in o.arrays["faults"]]
+def _seen(outcomes: Mapping[Block, Outcome], name: str) -> list[str]:
+    return [str(text) for block, o in outcomes.items() if block.part == CHECK for text in o.arrays[name]]
+
+
+def _serves_all(attack: Attack) -> bool:
+    """Return whether one run at the largest radius answers for the smaller ones: it must not stop or give up for it."""
+    return attack.minimal and not getattr(attack, "stop_at_eps", False) and getattr(attack, "patience", None) is None
+
+
+def _checked_names(trained_on: object) -> tuple[str, ...]:
+    """Return the names of attacks; raise ParameterError where one is none."""
+    names = (trained_on,) if isinstance(trained_on, str) else trained_on
+    if not isinstance(names, (list, tuple)):
+        raise ParameterError("trained_on must be names of attacks", got=trained_on, allowed='["pgd"], for instance')
+    for name in names:
+        if name not in tuple(ATTACKS):
+            raise unknown_name("attack in trained_on", name, ATTACKS)
+    return tuple(names)
 
 
 def _radii(eps: object) -> tuple[float, ...]:
@@ -224,7 +253,7 @@ def _radii(eps: object) -> tuple[float, ...]:
         raise ParameterError("eps needs at least one radius", got=eps)
     for radius in eps:
         check_number("eps", radius, minimum=0.0)
-    return tuple(sorted({float(radius) for radius in eps}))
+    return tuple(sorted({to_plain(radius) for radius in eps}))
 
 
 def _checked_path(save: object) -> str | None:

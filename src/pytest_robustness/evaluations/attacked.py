@@ -55,7 +55,8 @@ def attack_samples(attack: Attack | None, subject: Subject, samples: Dataset, *,
         "prediction": predictions,
         "distance": distances(found, clean, getattr(attack, "norm", "linf")),
         "unconfirmed": unconfirmed(claimed, ~fooled),
-        "unmoved": unmoved(clean, found, ~claimed),
+        # Samples of the very class that all are to be taken for are left alone.
+        "unmoved": unmoved(clean, found, ~claimed) & (labels != attack.target),
         "outside": outside(clean, found, norm=getattr(attack, "norm", None), eps=getattr(attack, "eps", 0.0)),
     }
     return arrays | ({"images": found[fooled]} if keep_images else {})

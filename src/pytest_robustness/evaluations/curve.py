@@ -11,7 +11,14 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pytest_robustness.errors import ConfigurationError, ParameterError, check_confidence, check_number, unknown_name
+from pytest_robustness.errors import (
+    ConfigurationError,
+    EvaluationError,
+    ParameterError,
+    check_confidence,
+    check_number,
+    unknown_name,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -68,6 +75,8 @@ class Curve:
         Norm of the ball and name of the attack.
     clean : float
         Accuracy at radius 0.
+    faults : tuple of str
+        Why the values must not be relied on: then `at` and `area` refuse to give any.
 
     Raises
     ------
@@ -84,6 +93,7 @@ class Curve:
     norm: str
     attack: str
     clean: float
+    faults: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse what is no curve; make builtin numbers of all numbers."""
@@ -127,6 +137,7 @@ class Curve:
             If the radius was not measured; the message names those that were.
         """
         check_number("eps", eps, minimum=0)
+        self._check_sound()
         radii, values = self._with_clean()
         place = min(range(len(radii)), key=lambda i: abs(radii[i] - eps))
         if not math.isclose(radii[place], eps, rel_tol=1e-9):
@@ -143,12 +154,17 @@ class Curve:
         float
             In [0, 1]; 1 where nothing is ever fooled. Where 0 is the only radius, the clean accuracy.
         """
+        self._check_sound()
         radii, values = self._with_clean()
         if radii[-1] == 0:
             return self.clean
         steps = zip(pairwise(radii), pairwise(values), strict=True)
         mean = math.fsum((b - a) / radii[-1] * (u + v) / 2 for (a, b), (u, v) in steps)
         return min(max(mean, values[-1]), self.clean)  # rounding aside, a mean lies between the ends
+
+    def _check_sound(self) -> None:
+        if self.faults:
+            raise EvaluationError(f"the curve of {self.attack} cannot be relied on: {self.faults[0]}")
 
     def to_dataframe(self) -> pd.DataFrame:
         """Return one line for each radius, with the attack, norm, n and confidence in each: curves can be stacked."""
@@ -192,6 +208,8 @@ class Curve:
         """Return a table of at most 80 columns, headed by what was attacked with what."""
         from tabulate import tabulate
 
+        if self.faults:
+            return f"{self._title()}: cannot be relied on: {self.faults[0]}"
         head = f"{self._title()}: clean {self.clean:.4f}, mean {self.area():.4f} up to eps {self.eps[-1]:.6g}"
         rows = [(eps, value, f"[{low:.4f}, {high:.4f}]") for eps, low, value, high in self._rows()]
         table = tabulate(
@@ -254,6 +272,7 @@ def curve_of(measurement: Measurement) -> Curve:
         norm=str(measurement.parameters.get("norm", "linf")),
         attack=str(measurement.parameters["attack"]),
         clean=next(part.value for part in measurement.parts if part.name == "clean"),
+        faults=measurement.faults,
     )
 
 

@@ -84,7 +84,7 @@ class EarlyStop:
         if len(decisions) > 1 or "inconclusive" in decisions:
             return None
         decision = decisions.pop()
-        value = (least if decision == "passed" else most) / n
+        value = min(max(_estimate(course), least / n), most / n)
         reason = (
             f"certain: {least} to {most} of {n:,} can be correct, whatever comes of the {most - least} not finished"
         )
@@ -130,3 +130,10 @@ class EarlyStop:
             reason = f"{found}: {count} of the first {n:,}, by a sequential test of error {alpha:g}"
             return Settled(threshold, decision, reason, count / n, least / population, most / population, n)
         return None
+
+
+def _estimate(course: Course) -> float:
+    """Return the share that stands after the last stage that has been reached, among the first samples, through it."""
+    reached = [(course.prefix(stage), stage) for stage in range(course.stages)]
+    n, stage = [(n, stage) for n, stage in reached if n][-1]
+    return float((course.fell[:n] > stage).mean())

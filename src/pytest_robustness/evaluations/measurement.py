@@ -6,7 +6,7 @@ from dataclasses import dataclass, field, replace
 from numbers import Real
 from typing import TYPE_CHECKING, Any
 
-from pytest_robustness.errors import ParameterError, unknown_name
+from pytest_robustness.errors import EvaluationError, ParameterError, unknown_name
 from pytest_robustness.evaluations.thresholds import Settled, holds
 
 if TYPE_CHECKING:
@@ -162,6 +162,9 @@ class Measurement:
             return NotImplemented  # type: ignore[no-any-return]
         if self.on_compare is not None and not isinstance(bound, Measurement):  # two measurements set no threshold
             return self.on_compare(self, op, float(bound))
+        for measurement in (self, bound):
+            if isinstance(measurement, Measurement) and measurement.faults:
+                raise EvaluationError(f"{measurement.name} cannot be relied on: {measurement.faults[0]}")
         return holds(self.value, op, float(bound))
 
 

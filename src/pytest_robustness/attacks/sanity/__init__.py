@@ -6,9 +6,20 @@ thousand passes on a few samples to see whether the gradients of a model lead an
 failed.
 """
 
-from pytest_robustness.attacks.sanity.checks import CHECKS, faults
+from pytest_robustness.attacks.sanity.checks import CHECKS, faults, weakness
 from pytest_robustness.attacks.sanity.facts import outside, unconfirmed, unmoved, work_faults
 from pytest_robustness.attacks.sanity.gradients import zero_gradients
 from pytest_robustness.attacks.sanity.probe import Probe, probe
 
-__all__ = ["CHECKS", "Probe", "faults", "outside", "probe", "unconfirmed", "unmoved", "work_faults", "zero_gradients"]
+__all__ = [
+    "CHECKS",
+    "Probe",
+    "faults",
+    "outside",
+    "probe",
+    "unconfirmed",
+    "unmoved",
+    "weakness",
+    "work_faults",
+    "zero_gradients",
+]

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from math import sqrt
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from pytest_robustness.attacks.sanity.probe import MOST_NOISE
+from pytest_robustness.attacks.sanity.probe import MOST_NOISE, SURVIVORS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -176,6 +176,35 @@ def _fooled(probe: Probe) -> str | None:
         f"{probe.fooled} of {probe.tried} samples that two gradient attacks left standing fall to 200 queries without "
         f"gradients: {_HIDDEN}"
     )
+
+
+class Weakness(NamedTuple):
+    """What a stronger attack found, and whether the one that was run found next to nothing."""
+
+    text: str
+    hopeless: bool
+
+
+def weakness(probe: Probe) -> Weakness | None:
+    """Return what a short gradient attack fells of those that resisted, where that is much: the attack, not the model.
+
+    Returns
+    -------
+    Weakness or None
+        None where less than a quarter falls, or fewer than eight were tried.
+    """
+    tried = min(SURVIVORS, int(probe.resisted.sum()))
+    fell = tried - int(probe.standing.sum())
+    if len(probe.standing) == 0 or tried < FEWEST_TRIED or fell <= WEAK * tried:
+        return None
+    text = (
+        f"{fell} of {tried} samples that resisted fall to a short gradient attack: this one is weak, the value too high"
+    )
+    return Weakness(text, fell >= HOPELESS * tried)
+
+
+FEWEST_TRIED, WEAK, HOPELESS = 8, 0.25, 0.8
+"""How many must have been tried, and which shares of them make an attack weak, and worthless."""
 
 
 CHECKS: dict[str, Callable[[Probe], str | None]] = {
