@@ -212,10 +212,9 @@ def test_standard_suite_with_gradients(project, capsys):
 
 def test_standard_suite_says_what_it_leaves_out(project, capsys):
     assert scorecard("--n", "40", "--report", "card.json", model="models.py:labels") == 0
-    assert families(project) == {"accuracy", "corruption", "sensitivity"}
+    assert families(project) == {"accuracy", "adversarial", "corruption", "sensitivity"}
     out = capsys.readouterr().out.splitlines()
     assert [line for line in out if line.startswith("left out")] == [
-        "left out: adversarial: labels offers no gradients",
         "left out: ood: labels offers no probabilities",
         "left out: calibration: labels offers no probabilities",
     ]

@@ -75,6 +75,7 @@ def _parser() -> argparse.ArgumentParser:
     card.add_argument("--batch-size", type=int, help="images in a forward pass (default: 500)")
     card.add_argument("--confidence", type=float, help="level of the intervals (default: 0.95)")
     card.add_argument("--verdict", metavar="RULE", help="point, verify or regress")
+    card.add_argument("--early-stop", metavar="RULE", help="off (default), certain, or the error of a sequential test")
     card.add_argument("--inconclusive", metavar="WHAT", help="whether an inconclusive verdict fails: fail or pass")
     card.add_argument(
         "--report", metavar="PATH", nargs="+", action="extend", help="files to write: .json, .md, .html or .csv"
@@ -134,7 +135,19 @@ def _scorecard(options: argparse.Namespace) -> int:
 def _given(options: argparse.Namespace) -> dict[str, Any]:
     """Return the settings that were given as options."""
     names = (
-        *("model", "data", "n", "seed", "device", "batch_size", "confidence", "verdict", "inconclusive", "report"),
+        *(
+            "model",
+            "data",
+            "n",
+            "seed",
+            "device",
+            "batch_size",
+            "confidence",
+            "verdict",
+            "inconclusive",
+            "early_stop",
+            "report",
+        ),
         "allow_pickle",
     )
     given = {name: getattr(options, name) for name in names if getattr(options, name) is not None}

@@ -108,7 +108,7 @@ def unknown_name(kind: str, got: object, allowed: Iterable[str], *, mend: str = 
     import difflib  # only where a name is wrong: this module is imported at the start of every pytest run
 
     names = list(allowed)
-    near = difflib.get_close_matches(str(got), names, n=1)
+    near = difflib.get_close_matches(str(got).lower(), names, n=1) or difflib.get_close_matches(str(got), names, n=1)
     advice = " ".join(filter(None, [f"Did you mean {near[0]!r}?" if near else "", mend]))
     return ParameterError(f"unknown {kind}", got=got, allowed=names, mend=advice)
 

@@ -63,13 +63,6 @@ def test_the_grid_goes_from_small_to_large():
     assert len(Spatial().shifts()) == 31 * 5 * 5 - 1
 
 
-def test_one_point_means_no_change(net, images, labels):
-    still = Spatial(rotations=1, translations=1)
-    assert still.shifts() == []
-    assert np.array_equal(still.run(net, images, labels), images)
-    assert Spatial(max_rotation=0, max_translation=0).shifts() == []
-
-
 def test_the_cost_of_resisting_is_exact_and_the_fooled_leave(net, images, labels):
     right = net.predict(images) == labels
     attack = Spatial(rotations=5, translations=3, max_rotation=3, max_translation=0.3)

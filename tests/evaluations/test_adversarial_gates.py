@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass
 
 import numpy as np
@@ -143,12 +144,12 @@ def test_a_surrogate_that_leads_nowhere_is_no_evidence(mlp, masked):
 
 
 def test_a_surrogate_is_part_of_what_is_stored(mlp, tmp_path):
-    surrogate = nn.Sequential(nn.Flatten(), nn.Linear(64, 10))
-    attack = Transfer(attack=FGSM(eps=0.2), surrogate=surrogate)
+    surrogate = copy.deepcopy(mlp.backend.module)
+    attack = Transfer(attack=FGSM(eps=0.05), surrogate=surrogate)
     evaluation = AdversarialAccuracy(attack)
     first = Evaluator(mlp, DIGITS, cache=tmp_path).measure(evaluation)
     with torch.no_grad():
-        surrogate[1].weight.neg_()
+        next(surrogate.buffers()).neg_()
     again = Evaluator(mlp, DIGITS, cache=tmp_path).measure(evaluation)
     assert not again.cached
     assert again.value != first.value

@@ -36,7 +36,8 @@ def _scores(backend: Backend, images: Tensor, num_classes: int | None) -> Tensor
     raw = checks.checked(backend.scores(images.detach().cpu().numpy()), len(images), backend.outputs)
     if backend.outputs == "labels":
         labels = torch.from_numpy(checks.checked_labels(raw, num_classes)).to(images.device)
-        return torch.nn.functional.one_hot(labels, num_classes or int(labels.max()) + 1).double()
+        # Where the number of classes is not known it is at least two.
+        return torch.nn.functional.one_hot(labels, num_classes or max(int(labels.max()) + 1, 2)).double()
     scores = torch.from_numpy(raw).to(images.device)
     if backend.outputs == "logits":
         return scores

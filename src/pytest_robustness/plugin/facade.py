@@ -12,6 +12,7 @@ from pytest_robustness.errors import (
     DataUnavailableError,
     EvaluationError,
     MissingExtraError,
+    ParameterError,
     RobustnessError,
 )
 from pytest_robustness.evaluations import (
@@ -103,10 +104,19 @@ class Robustness:
         return self._call("adversarial", {"attack": attack, **chosen, **options})
 
     def adversarial_curve(
-        self, attack: object = "autoattack", *, eps: Sequence[float], norm: str | None = None, **options: Any
+        self,
+        attack: object = "autoattack",
+        *,
+        eps: Sequence[float] | None = None,
+        norm: str | None = None,
+        **options: Any,
     ) -> Curve:
         """Measure the accuracy under an attack at several radii, and return it as a `Curve` with a plot."""
         __tracebackhide__ = True
+        if isinstance(eps, (int, float)) or eps is None:
+            raise ParameterError(
+                "a curve needs several radii", got=eps, mend="Give eps=[0.05, 0.1, 0.2], for instance."
+            )
         return curve_of(self.adversarial_accuracy(attack, norm=norm, eps=eps, **options))
 
     def corruption_accuracy(self, suite: str = "mnist-c", corruptions: Any = None, **settings: Any) -> Measurement:
@@ -183,6 +193,12 @@ class Robustness:
         __tracebackhide__ = True
         try:
             requirement = make_requirement(family, keys)
+            if "early_stop" in keys:
+                raise ConfigurationError(
+                    "a method of the fixture cannot stop early: its bound comes after the measurement",
+                    got=f"early_stop={keys['early_stop']!r}",
+                    mend="Use the marker, which knows its threshold.",
+                )
             if requirement.thresholds:
                 raise ConfigurationError(
                     f"a method of the fixture takes no thresholds: got {sorted(set(keys) & set(_bound_names(family)))}",
@@ -280,7 +296,7 @@ def _foreign_cause(error: RobustnessError) -> BaseException | None:
 
 def _own_settings(own: Settings, run: Settings) -> str:
     """Return the settings of a requirement that are not those of the run, as they show in the id of a row."""
-    names = ("seed", "confidence", "verdict")
+    names = ("seed", "confidence", "verdict", "early_stop")
     return "".join(f" {name}={getattr(own, name)}" for name in names if getattr(own, name) != getattr(run, name))
 
 

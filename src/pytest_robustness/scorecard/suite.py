@@ -194,14 +194,24 @@ def standard_suite(evaluator: Evaluator) -> tuple[list[Requirement], list[str]]:
         ("gradients", "adversarial", {"attack": "fgsm", "norm": "linf", "eps": 0.1}),
         ("gradients", "adversarial", {"attack": "pgd", "norm": "linf", "eps": 0.1}),
         ("gradients", "adversarial", {"attack": "pgd", "norm": "l2", "eps": 1.0}),
+        # Of those without gradients: a few queries only, since each is an image through the model.
+        *([] if "gradients" in offers else [("labels", "adversarial", _without_gradients(offers))]),
         ("labels", "corruption", {"suite": suite}),
         *(_outliers(name, offers) for name in ("letters", "photo-patches", "uniform-noise")),
         ("probabilities", "calibration", {}),
         ("labels", "sensitivity", {}),
     ]
     chosen = [make_requirement(family, keys) for need, family, keys in planned if need in offers]
-    lacking = dict.fromkeys((family, need) for need, family, _ in planned if need not in offers)
+    covered = {requirement.evaluation.family for requirement in chosen}
+    lacking = dict.fromkeys((f, need) for need, f, _ in planned if need not in offers and f not in covered)
     return chosen, [f"{family}: {evaluator.classifier.name} offers no {need}" for family, need in lacking]
+
+
+def _without_gradients(offers: Container[str]) -> dict[str, Any]:
+    """Plan an attack on scores or labels."""
+    if "probabilities" in offers or "logits" in offers:
+        return {"attack": "square", "norm": "linf", "eps": 0.1, "queries": 300}
+    return {"attack": "hopskipjump", "norm": "linf", "eps": 0.1, "steps": 4, "max_queries": 600}
 
 
 def _outliers(name: str, offers: Container[str]) -> tuple[str, str, dict[str, Any]]:

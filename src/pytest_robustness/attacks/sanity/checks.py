@@ -40,8 +40,8 @@ FEWEST_FOOLED, MOST_FOOLED = 3, 0.2
 """Number and share of the survivors from which on Square is too good. Honest: 1 of 13 at most."""
 
 _HIDDEN = (
-    'gradients are hidden, so the value is too high: take attack="strongest" or one without gradients ("square"), or '
-    "give a rounding layer a straight-through slope"
+    'gradients are hidden, so the value is too high: "strongest" goes through rounding, "square" and "hopskipjump" '
+    "need none"
 )
 
 
@@ -130,7 +130,7 @@ def _turn(probe: Probe) -> str | None:
     return (
         f"the gradient points elsewhere at random points of the ball: its cosine with that at the image is below "
         f"{least:.2f} for a quarter of {len(turn)} samples that resist, as in models that learned to mask their "
-        'gradients; the value is too high, take attack="strongest" with many restarts, or a smaller eps'
+        "gradients; the value is too high, and no attack is sure to find the true one: gate at a smaller eps"
     )
 
 

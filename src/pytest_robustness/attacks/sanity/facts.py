@@ -70,7 +70,7 @@ def work_faults(samples: Mapping[str, NDArray[np.bool_]], *, moves: bool) -> lis
     if moves and (still := int(samples["unmoved"].sum())) > MOST_UNMOVED * n:
         found.append(
             f"the attack left {still} of {n - fooled} samples that resisted exactly as they were: it had no gradient to"
-            ' follow; take attack="strongest" or one without gradients ("square")'
+            ' follow: "square" and "hopskipjump" need none'
         )
     # An image at the very boundary may be rounded to the other side in another batch.
     if (count := int(samples["unconfirmed"].sum())) > max(2, MOST_UNCONFIRMED * fooled):
