@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 
-from benchmarks import autoattack, blackbox, functions, nets, pgd, raw, startup
+from benchmarks import autoattack, blackbox, early, functions, nets, pgd, raw, startup
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,6 +28,7 @@ TABLES = {
     "pgd": Table("PGD-40, Linf, 1,000 images (CPU ratio: over ours; outside: images beyond eps)", pgd.table),
     "raw": Table("Attacks beside their own passes with nothing around them, 500 images", raw.table),
     "autoattack": Table("AutoAttack, Linf, 100 images (CPU ratio: over the first)", autoattack.table),
+    "early": Table("A gate at 0.85 on PGD-40 that stops early, beside the full measurement", early.table),
     "blackbox": Table("MLPClassifier, Linf 0.1, 100 images (CPU ratio: over ours)", blackbox.table),
     "functions": Table("Functions", functions.table),
     "corruptions": Table("Generated corruptions", functions.corruptions),

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from pytest_robustness.attacks.apgd import APGDCE, APGDDLR, APGDT
 from pytest_robustness.attacks.averaged import Averaged
-from pytest_robustness.attacks.base import Attack, Result, can_attack, check_ball
+from pytest_robustness.attacks.base import Attack, Result
 from pytest_robustness.attacks.fab import FABT
 from pytest_robustness.attacks.fgsm import FGSM
 from pytest_robustness.attacks.hopskipjump import HopSkipJump
+from pytest_robustness.attacks.inputs import can_attack, check_ball
 from pytest_robustness.attacks.sparse_rs import SparseRS
 from pytest_robustness.attacks.square import GuidedSquare, Square
 from pytest_robustness.attacks.straight_through import straight_through

@@ -2,23 +2,23 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-import torch
-
 from pytest_robustness.attacks.base import Attack, Result
+from pytest_robustness.attacks.wrapped import ChangedBackend
 from pytest_robustness.classifiers import Classifier, load_classifier
 from pytest_robustness.classifiers.twins import pointed_at
 from pytest_robustness.errors import ParameterError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     import numpy as np
     from numpy.typing import NDArray
     from torch import Tensor
+
+    from pytest_robustness.classifiers import Forward
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -111,35 +111,28 @@ class Transfer(Attack):
         ids: NDArray[np.int64],
         seed: int,
     ) -> Result:
-        aimed = replace(self.surrogate, backend=_Aimed(self.surrogate, classifier))
-        return self.attack.search(aimed, images, labels, ids=ids, seed=seed, batch_size=len(images))
+        with classifier.queries() as asked:
+            by_labels = classifier.backend.outputs == "labels"
+            aimed = replace(
+                self.surrogate, backend=ChangedBackend(self.surrogate, _aimed_at(asked, by_labels=by_labels))
+            )
+            return self.attack.search(aimed, images, labels, ids=ids, seed=seed, batch_size=len(images))
 
 
-class _Aimed:
-    """The backend of a surrogate, but the largest score is the prediction of the model that is attacked."""
+def _aimed_at(asked: Forward, *, by_labels: bool) -> Callable[[Callable[[Tensor], Tensor]], Callable[[Tensor], Tensor]]:
+    """Return what puts the prediction of the model that is attacked in front of the scores of a surrogate."""
 
-    def __init__(self, surrogate: Classifier, model: Classifier) -> None:
-        self._surrogate = surrogate
-        self._model = model
+    def change(function: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
+        def aimed(images: Tensor) -> Tensor:
+            scores, answers = function(images), asked(images.detach())
+            if scores.shape[1] != answers.shape[1] and not by_labels:
+                raise ParameterError(
+                    "the surrogate has other classes than the model",
+                    got=f"{scores.shape[1]} classes",
+                    allowed=f"{answers.shape[1]}, as the model",
+                )
+            return pointed_at(scores, answers.argmax(dim=1).to(scores.device))
 
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._surrogate.backend, name)
+        return aimed
 
-    @contextmanager
-    def differentiable(self) -> Iterator[Callable[[Tensor], Tensor]]:
-        """Yield the map from images to the scores of the surrogate, with the model's prediction in front."""
-        with self._surrogate.backend.differentiable() as function, self._model.queries() as asked:
-
-            def aimed(images: Tensor) -> Tensor:
-                scores = function(images)
-                with torch.no_grad():
-                    answers = asked(images.detach())
-                if scores.shape[1] != answers.shape[1] and self._model.backend.outputs != "labels":
-                    raise ParameterError(
-                        "the surrogate has other classes than the model",
-                        got=f"{scores.shape[1]} classes",
-                        allowed=f"{answers.shape[1]}, as the model",
-                    )
-                return pointed_at(scores, answers.argmax(dim=1).to(scores.device))
-
-            yield aimed
+    return change

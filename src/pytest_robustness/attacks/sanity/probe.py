@@ -9,8 +9,8 @@ import numpy as np
 import torch
 
 from pytest_robustness.attacks.balls import BALLS
-from pytest_robustness.attacks.base import NEEDS, can_attack, opened
 from pytest_robustness.attacks.batch import Batch
+from pytest_robustness.attacks.inputs import NEEDS, can_attack, opened
 from pytest_robustness.attacks.sanity.climbs import count_after_square, look_at_climbs, survivors
 from pytest_robustness.attacks.sanity.gradients import look_at_gradients
 

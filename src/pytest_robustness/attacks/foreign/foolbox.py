@@ -6,10 +6,10 @@ import copy
 import sys
 from typing import TYPE_CHECKING, Any
 
-from pytest_robustness.attacks.foreign_library import Library, Network, norm_name, public
+from pytest_robustness.attacks.foreign.library import Library, Network, norm_name, public
 
 if TYPE_CHECKING:
-    from pytest_robustness.attacks.foreign_library import Task
+    from pytest_robustness.attacks.foreign.library import Task
 
 _LABELS_ONLY = frozenset(
     (

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import torch
 
-from pytest_robustness.attacks.foreign_art import ART
-from pytest_robustness.attacks.foreign_foolbox import FOOLBOX
-from pytest_robustness.attacks.foreign_library import Library, Vacant, public, with_models
-from pytest_robustness.attacks.foreign_torchattacks import TORCHATTACKS
+from pytest_robustness.attacks.foreign.art import ART
+from pytest_robustness.attacks.foreign.foolbox import FOOLBOX
+from pytest_robustness.attacks.foreign.library import Library, Vacant, public, with_models
+from pytest_robustness.attacks.foreign.torchattacks import TORCHATTACKS
 from pytest_robustness.classifiers.fingerprint import Digest
 from pytest_robustness.errors import EvaluationError, ParameterError
 

@@ -18,8 +18,8 @@ import torch
 
 from pytest_robustness.attacks.base import Attack, NormAttack
 from pytest_robustness.attacks.batch import Found
-from pytest_robustness.attacks.foreign_library import Asked, Task
-from pytest_robustness.attacks.foreign_object import LIBRARIES, Made, described, own_eps
+from pytest_robustness.attacks.foreign.library import Asked, Task
+from pytest_robustness.attacks.foreign.objects import LIBRARIES, Made, described, own_eps
 from pytest_robustness.errors import EvaluationError, ParameterError, RobustnessError
 
 if TYPE_CHECKING:

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import torch
 
-from pytest_robustness.attacks.foreign_library import Library, Network, public, with_models
+from pytest_robustness.attacks.foreign.library import Library, Network, public, with_models
 
 if TYPE_CHECKING:
-    from pytest_robustness.attacks.foreign_library import Task
+    from pytest_robustness.attacks.foreign.library import Task
 
 _ABOUT_THE_MODEL = frozenset(
     {"attack", "attack_mode", "device", "model", "model_name", "normalization_used", "supported_mode", "targeted"}

@@ -9,12 +9,12 @@ from unittest import mock
 import numpy as np
 import torch
 
-from pytest_robustness.attacks.foreign_library import Library, Network, Vacant, norm_name, with_models
+from pytest_robustness.attacks.foreign.library import Library, Network, Vacant, norm_name, with_models
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from pytest_robustness.attacks.foreign_library import Task
+    from pytest_robustness.attacks.foreign.library import Task
 
 _WANT_PROBABILITIES = frozenset({"SimBA"})
 _BLACK_BOX = {
