@@ -12,7 +12,7 @@ from torch import Tensor
 
 from pytest_robustness.attacks.autostep import ascend
 from pytest_robustness.attacks.base import NormAttack
-from pytest_robustness.attacks.batch import Found
+from pytest_robustness.attacks.batch import Found, tries_in_turn
 from pytest_robustness.attacks.climber import Rules
 from pytest_robustness.attacks.losses import LOSSES, loss_named, margin
 from pytest_robustness.errors import ParameterError, check_number
@@ -83,16 +83,13 @@ class AutoPGD(NormAttack):
             stream=self._stream(),
         )
         aims = likeliest(forward, batch, targets).T if targets else [batch.targets]
-        images = batch.images.clone()
-        fooled = torch.zeros(len(batch), dtype=torch.bool, device=images.device)
-        for index, aim in enumerate(aim for aim in aims for _ in range(self.restarts)):
-            rows = (~fooled).nonzero()[:, 0]
-            if len(rows) == 0:
-                break
-            here = batch.keep(rows)
+
+        def once(here: Batch, rows: Tensor, turn: tuple[int, Tensor | None]) -> Found:
+            index, aim = turn
             there = None if aim is None else aim[rows]
-            images[rows], fooled[rows] = ascend(forward, here, there, self._start(here, index), rules, index=index)
-        return Found(images, fooled)
+            return ascend(forward, here, there, self._start(here, index), rules, index=index)
+
+        return tries_in_turn(batch, enumerate(aim for aim in aims for _ in range(self.restarts)), once)
 
     def _stream(self) -> str:
         """Return the name of the noise: the same for the same loss and kind, by whatever name the attack goes."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import torch
 from torch import Tensor
@@ -11,11 +11,15 @@ from torch import Tensor
 from pytest_robustness.errors import ClassifierError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
     import numpy as np
     from numpy.typing import NDArray
 
     from pytest_robustness.attacks.balls import Ball
     from pytest_robustness.attacks.losses import Loss
+
+_Try = TypeVar("_Try")
 
 
 class Found(NamedTuple):
@@ -150,6 +154,27 @@ _WORTH = 24
 """A batch is made smaller once one in so many of its samples has fallen: each new size has a cost of its own."""
 
 
+def tries_in_turn(batch: Batch, tries: Iterable[_Try], once: Callable[[Batch, Tensor, _Try], Found]) -> Found:
+    """Make one try after the other, each on the samples that resisted those before it.
+
+    Parameters
+    ----------
+    batch : Batch
+    tries : iterable
+        What tells the tries apart, for instance the numbers of restarts.
+    once : callable
+        From the batch of those that are left, their rows and one of `tries` to what was found.
+    """
+    images = batch.images.clone()
+    fooled = torch.zeros(len(batch), dtype=torch.bool, device=images.device)
+    for one in tries:
+        rows = (~fooled).nonzero()[:, 0]
+        if len(rows) == 0:
+            break
+        images[rows], fooled[rows] = once(batch.keep(rows), rows, one)
+    return Found(images, fooled)
+
+
 def input_gradient(values: Tensor, points: Tensor) -> Tensor:
     """Return the gradient of each sample's value in its own point; zero where the model has cut the path between them.
 
@@ -163,6 +188,11 @@ def input_gradient(values: Tensor, points: Tensor) -> Tensor:
     (gradient,) = torch.autograd.grad(values.sum(), points, allow_unused=True)
     if gradient is None:
         return torch.zeros_like(points)
+    return finite(gradient)
+
+
+def finite(gradient: Tensor) -> Tensor:
+    """Return a gradient as it is; raise ClassifierError where it is NaN or infinite."""
     # The sum of finite numbers may overflow, but it is finite wherever there is nothing to look for, and a cheap look.
     if not bool(gradient.sum().isfinite()) and not bool(gradient.isfinite().all()):
         raise ClassifierError(

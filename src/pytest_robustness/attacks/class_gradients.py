@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import torch
 from torch import Tensor
 
+from pytest_robustness.attacks.batch import finite
 from pytest_robustness.attacks.losses import margin
-from pytest_robustness.errors import ClassifierError
 
 if TYPE_CHECKING:
     from pytest_robustness.attacks.batch import Batch
@@ -52,14 +52,7 @@ def class_gradients(values: Tensor, points: Tensor) -> Tensor:
     if not values.requires_grad:
         return torch.zeros_like(points)[:, None].repeat(1, values.shape[1], 1, 1, 1)
     parts = [_gradient(values[:, m], points, retain=m + 1 < values.shape[1]) for m in range(values.shape[1])]
-    gradients = torch.stack(parts, dim=1)
-    if not bool(gradients.isfinite().all()):
-        raise ClassifierError(
-            "the gradient of the model is not finite",
-            got="NaN or infinity",
-            mend="Look for a square root or a norm of zero, or an overflow: their slopes are infinite.",
-        )
-    return gradients
+    return finite(torch.stack(parts, dim=1))
 
 
 def nearest_boundary(ahead: Tensor, gradients: Tensor, norm: str) -> tuple[Tensor, Tensor]:

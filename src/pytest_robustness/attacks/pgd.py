@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import torch
 
 from pytest_robustness.attacks.base import NormAttack
-from pytest_robustness.attacks.batch import Found, Record, input_gradient
+from pytest_robustness.attacks.batch import Found, Record, input_gradient, tries_in_turn
 from pytest_robustness.attacks.losses import LOSSES, loss_named
 from pytest_robustness.errors import check_number
 
@@ -63,30 +63,16 @@ class PGD(NormAttack):
             check_number("step_size", self.step_size, minimum=0.0, above=True)
 
     def _perturb(self, forward: Forward, batch: Batch) -> Found:
-        images = batch.images.clone()
-        fooled = torch.zeros(len(batch), dtype=torch.bool, device=images.device)
         size = 2.5 * self.eps / self.steps if self.step_size is None else self.step_size
-        for restart in range(self.restarts):
-            rows = (~fooled).nonzero()[:, 0]
-            if len(rows) == 0:
-                break
-            here = batch.keep(rows)
-            stream = f"{self.name}/start"
-            start = (
-                here.ball.random(here.ids, seed=here.seed, stream=stream, index=restart)
-                if self.random_start
-                else here.images
-            )
-            images[rows], fooled[rows] = climb(
-                forward,
-                here,
-                start,
-                steps=self.steps,
-                size=size,
-                loss=LOSSES[self.loss],
-                momentum=self.momentum,
-            )
-        return Found(images, fooled)
+        options: dict[str, Any] = {"loss": LOSSES[self.loss], "momentum": self.momentum}
+
+        def once(here: Batch, _: Tensor, restart: int) -> Found:
+            start = here.images
+            if self.random_start:
+                start = here.ball.random(here.ids, seed=here.seed, stream=f"{self.name}/start", index=restart)
+            return climb(forward, here, start, steps=self.steps, size=size, **options)
+
+        return tries_in_turn(batch, range(self.restarts), once)
 
 
 def climb(

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from pytest_robustness.attacks.base import NormAttack
-from pytest_robustness.attacks.batch import Found
+from pytest_robustness.attacks.batch import Found, tries_in_turn
 from pytest_robustness.attacks.random_search import noise, random_search
 from pytest_robustness.errors import ParameterError, check_number
 
@@ -66,23 +66,24 @@ class SparseRS(NormAttack):
             raise ParameterError("alpha_init is out of range", got=self.alpha_init, allowed="a share: 0 to 1")
 
     def _perturb(self, forward: Forward, batch: Batch) -> Found:
-        images = batch.images.clone()
-        fooled = torch.zeros(len(batch), dtype=torch.bool, device=images.device)
         pixels = batch.images[0, 0].numel()
         # Of all pixels one stays out, so that there is always one to swap with.
         count = min(int(self.eps), pixels - 1)
-        for restart in range(self.restarts if count > 0 else 0):
-            rows = (~fooled).nonzero()[:, 0]
-            if len(rows) == 0:
-                break
-            here = batch.keep(rows)
-            order = noise(here, f"{self.name}/places", (pixels,), index=restart).argsort(dim=1)
-            moves = PixelMoves(here.images, order, count)
-            moves.begin(moves.coloured(noise(here, f"{self.name}/colours", (count, images.shape[1]), index=restart)))
-            images[rows], fooled[rows] = random_search(
-                forward, here, moves, queries=self.queries, share=self._share, stream=f"{self.name}/{restart}"
-            )
-        return Found(batch.ball.project(images), fooled)
+
+        def once(here: Batch, _: Tensor, restart: int) -> Found:
+            return self._once(forward, here, count, restart)
+
+        found = tries_in_turn(batch, range(self.restarts if count > 0 else 0), once)
+        return Found(batch.ball.project(found.images), found.fooled)
+
+    def _once(self, forward: Forward, batch: Batch, count: int, restart: int) -> Found:
+        channels, pixels = batch.images.shape[1], batch.images[0, 0].numel()
+        order = noise(batch, f"{self.name}/places", (pixels,), index=restart).argsort(dim=1)
+        moves = PixelMoves(batch.images, order, count)
+        moves.begin(moves.coloured(noise(batch, f"{self.name}/colours", (count, channels), index=restart)))
+        return random_search(
+            forward, batch, moves, queries=self.queries, share=self._share, stream=f"{self.name}/{restart}"
+        )
 
     def _share(self, query: int) -> float:
         """Return the share of the changed pixels that a query moves."""

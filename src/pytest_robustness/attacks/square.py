@@ -5,16 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-import torch
-
 from pytest_robustness.attacks.base import NormAttack
-from pytest_robustness.attacks.batch import Found
+from pytest_robustness.attacks.batch import Found, tries_in_turn
 from pytest_robustness.attacks.pgd import climb
 from pytest_robustness.attacks.random_search import noise, random_search
 from pytest_robustness.attacks.square_moves import MOVES
 from pytest_robustness.errors import ParameterError, check_number
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from pytest_robustness.attacks.batch import Batch
     from pytest_robustness.attacks.square_moves import L2Moves, LinfMoves
     from pytest_robustness.classifiers import Forward
@@ -67,14 +67,11 @@ class Square(NormAttack):
             check_number("patience", self.patience, minimum=0.0)
 
     def _perturb(self, forward: Forward, batch: Batch) -> Found:
-        images = batch.images.clone()
-        fooled = torch.zeros(len(batch), dtype=torch.bool, device=images.device)
-        for restart in range(self.restarts):
-            rows = (~fooled).nonzero()[:, 0]
-            if len(rows) == 0:
-                break
-            images[rows], fooled[rows] = self._once(forward, batch.keep(rows), restart)
-        return Found(batch.ball.project(images), fooled)
+        def once(here: Batch, _: Tensor, restart: int) -> Found:
+            return self._once(forward, here, restart)
+
+        found = tries_in_turn(batch, range(self.restarts), once)
+        return Found(batch.ball.project(found.images), found.fooled)
 
     def _once(self, forward: Forward, batch: Batch, restart: int) -> Found:
         moves = MOVES[self.norm](batch.images, self.eps)
