@@ -33,6 +33,13 @@ class Result(NamedTuple):
     fooled: NDArray[np.bool_]
 
 
+class Reach(NamedTuple):
+    """Norm and radius of the ball that an attack stays in; None and infinity where it knows no ball."""
+
+    norm: str | None
+    eps: float
+
+
 @dataclass(frozen=True, kw_only=True)
 class Attack(ABC):
     """Looks for an allowed image near each clean one that the classifier gets wrong.
@@ -168,6 +175,11 @@ class Attack(ABC):
         return replace(self, eps=eps)  # type: ignore[call-arg]
 
     @property
+    @abstractmethod
+    def reach(self) -> Reach:
+        """How far it may go."""
+
+    @property
     def surrogates(self) -> tuple[Classifier, ...]:
         """Further models whose state the result depends on."""
         return ()
@@ -275,6 +287,11 @@ class NormAttack(BatchAttack):
         """Refuse parameters out of their range."""
         super().__post_init__()
         check_ball(self.name, self.norm, self.eps, self.norms)
+
+    @property
+    def reach(self) -> Reach:
+        """The ball of its norm and radius."""
+        return Reach(self.norm, self.eps)
 
     def _ball(self, images: Tensor) -> Ball:
         return BALLS[self.norm].around(images, self.eps)

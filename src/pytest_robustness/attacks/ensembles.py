@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from pytest_robustness.attacks.apgd import APGDCE, APGDDLR, APGDT
 from pytest_robustness.attacks.averaged import Averaged
-from pytest_robustness.attacks.base import Attack, Result
+from pytest_robustness.attacks.base import Attack, Reach, Result
 from pytest_robustness.attacks.fab import FABT
 from pytest_robustness.attacks.fgsm import FGSM
 from pytest_robustness.attacks.hopskipjump import HopSkipJump
@@ -52,6 +52,11 @@ class Ensemble(Attack):
         """Refuse parameters out of their range."""
         super().__post_init__()
         check_ball(self.name, self.norm, self.eps, self.norms)
+
+    @property
+    def reach(self) -> Reach:
+        """The ball of its norm and radius."""
+        return Reach(self.norm, self.eps)
 
     def stages(self, classifier: Classifier) -> Sequence[Attack]:
         """Return what the classifier allows: attacks on its gradients, else on its scores, else on its labels."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import torch
 
 from pytest_robustness.attacks.balls import Cube
-from pytest_robustness.attacks.base import BatchAttack
+from pytest_robustness.attacks.base import BatchAttack, Reach
 from pytest_robustness.attacks.batch import Record
 from pytest_robustness.errors import ParameterError, check_number
 
@@ -83,6 +83,11 @@ class Spatial(BatchAttack):
         limits = (self.max_rotation, self.max_translation, self.max_translation)
         # Rounded, so that lengths that are equal compare so, whatever the order of their parts.
         return round(math.hypot(*(part / limit for part, limit in zip(shift, limits, strict=True) if part)), 9)
+
+    @property
+    def reach(self) -> Reach:
+        """Any image: how far it turns and shifts is no distance between pixels."""
+        return Reach(None, math.inf)
 
     def _ball(self, images: Tensor) -> Ball:
         return Cube(images)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from pytest_robustness.attacks.base import Attack, Result
+from pytest_robustness.attacks.base import Attack, Reach, Result
 from pytest_robustness.attacks.wrapped import ChangedBackend
 from pytest_robustness.classifiers import Classifier, load_classifier
 from pytest_robustness.classifiers.twins import pointed_at
@@ -68,6 +68,11 @@ class Transfer(Attack):
     def __hash__(self) -> int:
         """Return a hash of the attack and the surrogate."""
         return hash(self._content)
+
+    @property
+    def reach(self) -> Reach:
+        """That of the attack that is transferred."""
+        return self.attack.reach
 
     @property
     def norm(self) -> str:

@@ -6,7 +6,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
-from pytest_robustness.attacks.base import Attack
+from pytest_robustness.attacks.base import Attack, Reach
 from pytest_robustness.errors import ParameterError
 
 if TYPE_CHECKING:
@@ -37,14 +37,9 @@ class Wrapped(Attack):
         object.__setattr__(self, "minimal", self.attack.minimal)
 
     @property
-    def norm(self) -> str:
-        """The norm of the attack."""
-        return str(getattr(self.attack, "norm", "linf"))
-
-    @property
-    def eps(self) -> float:
-        """The radius of the attack."""
-        return float(getattr(self.attack, "eps", 1.0))
+    def reach(self) -> Reach:
+        """That of the attack inside."""
+        return self.attack.reach
 
     def at(self, eps: float) -> Attack:
         """Return this attack at another radius."""

@@ -105,7 +105,7 @@ class AdversarialAccuracy(Evaluation):
                 return blocks_of_rows(rows, stages[number].part)
             if settled is not None and settled.decision == "failed":
                 return []  # whatever the attack missed could only make it worse
-        done = any(block.part == CHECK for block in outcomes) or getattr(self.attack, "eps", 1) == 0
+        done = any(block.part == CHECK for block in outcomes) or self.attack.reach.eps == 0
         return [] if done else _check_blocks(course)
 
     def run_block(self, subject: Subject, block: Block) -> Arrays:
@@ -146,7 +146,7 @@ class AdversarialAccuracy(Evaluation):
                 share_correct(correct[over], confidence),
                 confidence=confidence,
                 parts=parts,
-                details={"norm": getattr(self.attack, "norm", "linf"), "fallen": fallen},
+                details={"norm": self.attack.reach.norm or "linf", "fallen": fallen},
                 warnings=[*self._warnings(subject, stages), *_seen(outcomes, "warnings")],
                 faults=[*_seen(outcomes, "faults"), *work_faults(samples, moves=self._moves())],
                 settled=settled,
@@ -204,7 +204,7 @@ class AdversarialAccuracy(Evaluation):
     def _moves(self) -> bool:
         """Return whether whoever resists is moved all the same: by steps along gradients, not by a search."""
         attack = self.attack
-        return attack.needs == "gradients" and not attack.minimal and getattr(attack, "eps", 0) > 0
+        return attack.needs == "gradients" and not attack.minimal and attack.reach.eps > 0
 
     def _warnings(self, subject: Subject, stages: list[Stage]) -> list[str]:
         attacks = [stage.attack for stage in stages if stage.attack is not None]

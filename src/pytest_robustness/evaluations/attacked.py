@@ -53,11 +53,11 @@ def attack_samples(attack: Attack | None, subject: Subject, samples: Dataset, *,
     arrays = {
         "fooled": fooled,
         "prediction": predictions,
-        "distance": distances(found, clean, getattr(attack, "norm", "linf")),
+        "distance": distances(found, clean, attack.reach.norm or "linf"),
         "unconfirmed": unconfirmed(claimed, ~fooled),
         # Samples of the very class that all are to be taken for are left alone.
         "unmoved": unmoved(clean, found, ~claimed) & (labels != attack.target),
-        "outside": outside(clean, found, norm=getattr(attack, "norm", None), eps=getattr(attack, "eps", 0.0)),
+        "outside": outside(clean, found, norm=attack.reach.norm, eps=attack.reach.eps),
     }
     return arrays | ({"images": found[fooled]} if keep_images else {})
 

@@ -170,17 +170,14 @@ class _Aim:
 def _aim(attack: Attack, classifier: Classifier) -> _Aim:
     """Return the most that any stage of the attack needs of this classifier, and how it goes about it."""
     from pytest_robustness.attacks.averaged import Averaged
-    from pytest_robustness.attacks.through import StraightThrough
 
     stages = attack.stages(classifier)
     needs = {stage.needs for stage in stages}
-    inner = attack
-    while isinstance(inner, Averaged | StraightThrough):
-        inner = inner.attack
+    reach = attack.reach
     return _Aim(
         needs=next(need for need in NEEDS if need in needs),
-        norm=str(getattr(inner, "norm", None)),
-        eps=float(getattr(inner, "eps", 0.0)),
+        norm=str(reach.norm),
+        eps=float(reach.eps),
         averaged=any(isinstance(stage, Averaged) for stage in stages),
         by_scores="labels" not in needs,
     )
