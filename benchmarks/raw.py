@@ -36,12 +36,13 @@ def table() -> str:
 def _row(case: Case, eps: float, name: str, attack: Attack) -> list[Any]:
     counter = Counting(case.module)
     ours(attack)(counter, case.images, case.labels)
-    calls, images = counter.record(), torch.from_numpy(case.images)
+    calls = counter.record()
+    images, labels = torch.from_numpy(case.images), torch.from_numpy(case.labels)
     run = ours(attack)
     timed = race(
         {
             "attack": lambda: run(case.module, case.images, case.labels),
-            "passes": lambda: replay(case.module, images, calls),
+            "passes": lambda: replay(case.module, images, labels, calls),
         }
     )
     seconds, alone = timed["attack"].seconds, timed["passes"].seconds

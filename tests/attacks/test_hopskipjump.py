@@ -23,13 +23,16 @@ def by_labels(net):
 
 
 @pytest.mark.parametrize("norm", ["linf", "l2"])
-def test_it_comes_near_the_boundary_of_a_linear_classifier(linear, norm):
-    attack = HopSkipJump(eps=FAR[norm], norm=norm, steps=25, max_queries=8000)
+def test_the_boundary_of_a_linear_classifier_is_met_within_a_percent(linear, norm):
+    attack = HopSkipJump(eps=FAR[norm], norm=norm, steps=256, max_queries=60_000)
     moved = attack.run(linear.classifier, linear.images, linear.labels)
     assert (linear.classifier.predict(moved) != linear.labels).all()
     share = lengths(moved, linear.images, norm) / linear.needed[norm]
     assert share.min() > 0.9999
-    assert np.median(share) < {"linf": 1.1, "l2": 1.01}[norm]
+    assert np.median(share) < 1.01
+    if len(np.unique(linear.labels)) == 2:
+        # With more classes it may follow the boundary of one that is not the nearest: labels do not tell.
+        assert share.max() < 1.01
 
 
 @pytest.mark.parametrize("ball", [("linf", 0.05), ("l2", 0.25)])

@@ -7,6 +7,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from torch import nn
 
 from pytest_robustness.attacks import PGD
 from pytest_robustness.attacks.square import GuidedSquare, Square
@@ -31,6 +32,23 @@ def test_a_linear_classifier_falls_beyond_its_margin(linear, norm, reach):
     robust = resisting(Square(eps=eps, norm=norm, queries=1000), linear.classifier, linear.images, linear.labels)
     assert robust[needed > eps * 1.0001].all()
     assert not robust[needed < eps * reach].any()
+
+
+def test_the_nearest_l2_perturbation_is_found_where_it_is_a_bump():
+    # The nearest perturbation goes along the weights: here along one of the bumps that the attack proposes.
+    weights = np.array([[1.0, -1.0]]).T * bump(3).numpy().ravel()
+    layer = nn.Linear(9, 2)
+    with torch.no_grad():
+        layer.weight.copy_(torch.from_numpy(weights))
+        layer.bias.zero_()
+    classifier = load_classifier(nn.Sequential(nn.Flatten(), layer))
+    images = np.random.default_rng(0).uniform(0.4, 0.6, (30, 1, 3, 3)).astype(np.float32)
+    labels = classifier.predict(images)
+    needed = np.abs(images.reshape(30, 9).astype(np.float64) @ weights[0])
+    for image, label, distance in zip(images, labels, needed, strict=True):
+        for share in (0.99, 1.01):
+            attack = Square(norm="l2", eps=float(distance * share), queries=200)
+            assert resisting(attack, classifier, image[None], label[None]).all() == (share < 1)
 
 
 @pytest.mark.parametrize("attack", [Square, GuidedSquare])

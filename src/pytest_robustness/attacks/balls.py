@@ -23,6 +23,18 @@ if TYPE_CHECKING:
 _SUM_ROUNDING = 1e-9
 """More than a sum of squares can be off, in whatever order it is summed: the radius keeps this distance."""
 
+_FACTOR_ROUNDING = 1e-6
+"""More than the four roundings of a difference, its length, a factor and a product can be off in float32, together."""
+
+_PIXEL_ROUNDING = 2.0**-25 * 1.001
+"""More than a pixel in [0, 1] can be off when it is rounded to float32."""
+
+_LARGEST_LOSS = 1e-4
+"""Share of a radius that rounding may cost; smaller radii are worth the work in float64."""
+
+_SMALLEST = 2.0**-149
+"""The smallest positive number of float32."""
+
 
 class Ball(Protocol):
     """A set of allowed images around each of B clean images of shape (B, C, H, W)."""
@@ -97,23 +109,17 @@ class L2Ball:
         return cls(images, float(eps))
 
     def project(self, points: Tensor) -> Tensor:
-        """Clamp, then draw what is too far out straight towards the centre, every pixel rounded towards it."""
-        points = points.clamp(0.0, 1.0)
-        centre = self.centre.double()
-        difference = points.double() - centre
-        length = difference.flatten(1).norm(dim=1)[:, None, None, None]
-        radius = self.eps * (1 - _SUM_ROUNDING)
-        nearer = difference * (radius / length)
-        rounded = (centre + nearer).float()
-        too_far = (rounded.double() - centre).abs() > nearer.abs()
-        rounded = torch.where(too_far, torch.nextafter(rounded, self.centre), rounded)
-        return torch.where(length > radius, rounded, points)
+        """Clamp, then draw what is too far out straight towards the centre."""
+        rounding = _PIXEL_ROUNDING * math.sqrt(self.centre[0].numel())
+        if rounding > _LARGEST_LOSS * self.eps:
+            return self._project_closely(points)
+        return self._project_quickly(points.clamp(0.0, 1.0), self.eps * (1 - _FACTOR_ROUNDING) - rounding)
 
     def ascend(self, points: Tensor, gradient: Tensor, size: float) -> Tensor:
         """Step along the normalised gradient; a zero gradient stays where it is."""
-        length = gradient.double().flatten(1).norm(dim=1).clamp(min=torch.finfo(torch.float64).tiny)
-        direction = gradient.double() / length[:, None, None, None]
-        return self.project((points.double() + size * direction).float())
+        # A quotient by the length never overflows, however small the gradient is; `size / length` might.
+        direction = gradient / _length(gradient).clamp_min(_SMALLEST).float()
+        return self.project(direction.mul_(size).add_(points))
 
     def random(self, ids: NDArray[np.int64], *, seed: int, stream: str, index: int) -> Tensor:
         """Draw uniformly from the ball: a normal direction at a distance of ``eps * u ** (1 / d)``."""
@@ -128,6 +134,28 @@ class L2Ball:
     def keep(self, rows: Tensor) -> L2Ball:
         """Return the ball around the chosen rows."""
         return L2Ball(self.centre[rows], self.eps)
+
+    def _project_quickly(self, points: Tensor, radius: float) -> Tensor:
+        """Project in float32 on a ball that is smaller by all that rounding can add."""
+        difference = points - self.centre
+        length = _length(difference)
+        factor = (radius / length).clamp_max(1.0).float()
+        nearer = torch.addcmul(self.centre, difference, factor).clamp_(0.0, 1.0)
+        inside = (length <= radius).flatten().nonzero()[:, 0]
+        return nearer.index_copy_(0, inside, points[inside])
+
+    def _project_closely(self, points: Tensor) -> Tensor:
+        """Project in float64, and round every pixel towards the centre: for radii near the rounding of a pixel."""
+        points = points.clamp(0.0, 1.0)
+        centre = self.centre.double()
+        difference = points.double() - centre
+        length = difference.flatten(1).norm(dim=1)[:, None, None, None]
+        radius = self.eps * (1 - _SUM_ROUNDING)
+        nearer = difference * (radius / length)
+        rounded = (centre + nearer).float()
+        too_far = (rounded.double() - centre).abs() > nearer.abs()
+        rounded = torch.where(too_far, torch.nextafter(rounded, self.centre), rounded)
+        return torch.where(length > radius, rounded, points)
 
 
 @dataclass(frozen=True)
@@ -199,6 +227,12 @@ class Cube:
 
 
 BALLS: dict[str, type[LinfBall | L2Ball | L0Ball]] = {"linf": LinfBall, "l2": L2Ball, "l0": L0Ball}
+
+
+def _length(images: Tensor) -> Tensor:
+    """Return the Euclidean length of each image in float64, (B, 1, 1, 1)."""
+    length: Tensor = torch.linalg.vector_norm(images.flatten(1), dim=1, dtype=torch.float64)
+    return length[:, None, None, None]
 
 
 def _round_down(value: float) -> np.float32:

@@ -105,8 +105,7 @@ class Climb:
         if rules.patience is not None:
             self.lead = torch.minimum(self.lead, -margin(logits, self.batch.labels, self.aims))
         better = value > self.top
-        self.best = torch.where(_wide(better), self.points, self.best)
-        self.best_gradient = torch.where(_wide(better), self.gradient, self.best_gradient)
+        self._remember(better)
         self.rises = self.rises + (value > self.value)
         self.value, self.top = value, torch.maximum(value, self.top)
 
@@ -117,6 +116,15 @@ class Climb:
             value = rules.loss(logits, self.batch.labels, self.aims)
         self.fell = self.batch.fooled(logits)
         self.best = torch.where(_wide(self.fell | (value > self.top)), self.points, self.best)
+
+    def _remember(self, better: Tensor) -> None:
+        """Take the present points and gradients of some samples as their best."""
+        rows = better.nonzero()[:, 0]
+        if len(rows) == len(better):
+            self.best, self.best_gradient = self.points, self.gradient
+        elif len(rows):
+            self.best = self.best.index_copy(0, rows, self.points[rows])
+            self.best_gradient = self.best_gradient.index_copy(0, rows, self.gradient[rows])
 
     def check(self, enough: float) -> None:
         """Halve the step of each sample that stalls, and send it back to its best point (conditions 1 and 2)."""

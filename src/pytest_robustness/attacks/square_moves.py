@@ -128,9 +128,11 @@ class L2Moves:
     def settle(self, better: Tensor) -> None:
         """Take over what was better, and its noise as the bounds have cut it."""
         rows = better.nonzero()[:, 0]
-        self.points[rows] = self._proposed[rows]
-        self._noise[rows] = self._proposed[rows].flatten(2) - self._clean[rows]
-        self._energy[rows] = _energy(self._noise[rows])
+        chosen = self._proposed[rows]
+        noise = chosen.flatten(2) - self._clean[rows]
+        self.points.index_copy_(0, rows, chosen)
+        self._noise.index_copy_(0, rows, noise)
+        self._energy.index_copy_(0, rows, _energy(noise))
 
     def keep(self, rows: Tensor) -> None:
         """Go on with the chosen rows."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
+from functools import cache
 from itertools import chain
 from typing import TYPE_CHECKING, Any
 
@@ -62,6 +63,7 @@ class TorchBackend:
     @contextmanager
     def differentiable(self) -> Iterator[Callable[[Tensor], Tensor]]:
         """Yield the map from images to logits; parameters do not require gradients inside."""
+        _keep_freed_memory()
         with evaluating(self.module), _frozen(self.module), _laid_out(self.module):
             yield self._logits
 
@@ -147,8 +149,13 @@ def _frozen(module: nn.Module) -> Iterator[None]:
 
 @contextmanager
 def _laid_out(module: nn.Module) -> Iterator[None]:
-    """Keep the weights of convolutions with their channels last, which CPUs are up to twice as fast with."""
+    """Keep the weights of convolutions with their channels last, which CPUs are up to twice as fast with.
+
+    Where all of them skip pixels, as in small or patchwise networks, there is less to win than the change costs.
+    """
     layers = [layer for layer in module.modules() if isinstance(layer, nn.Conv2d) and layer.weight.device.type == "cpu"]
+    if all(max(layer.stride) > 1 for layer in layers):
+        layers = []
     weights = [(layer.weight, layer.weight.data) for layer in layers]
     for weight, _ in weights:
         weight.data = weight.data.to(memory_format=torch.channels_last)
@@ -157,6 +164,17 @@ def _laid_out(module: nn.Module) -> Iterator[None]:
     finally:
         for weight, before in reversed(weights):
             weight.data = before
+
+
+@cache
+def _keep_freed_memory() -> None:
+    """Have the C library keep what is freed between two steps, instead of fetching it anew page by page.
+
+    The allocator of glibc hands the top of its heap back to the system above a threshold, which it raises to twice the
+    largest block (of at most 32 MiB) that was ever mapped on its own and freed. A block that nobody writes to costs
+    nothing; the steps of an attack on a small network get up to a third faster. Elsewhere it has no effect.
+    """
+    torch.empty(31 * 2**20, dtype=torch.uint8)
 
 
 def _dtype(module: nn.Module) -> torch.dtype:
