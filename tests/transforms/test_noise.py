@@ -22,6 +22,18 @@ def test_shot_noise_is_a_clipped_poisson_count(pixel):
     assert sum(shares) == pytest.approx(1)
 
 
+@pytest.mark.parametrize("photons", [5, 12, 25, 60])
+def test_shot_noise_counts_as_many_photons_as_it_is_told(photons):
+    counted = shot_noise(np.full(GRID.shape, 100, np.uint8), GRID, photons=photons)
+    levels, counts = np.unique(counted, return_counts=True)
+    kinds = np.arange(photons + 1)
+    expected = np.where(kinds < photons, poisson.pmf(kinds, photons * 100 / 255), 0)
+    expected[-1] = 1 - expected.sum()
+    shares = dict(zip(levels.tolist(), counts / len(GRID), strict=True))
+    found = [shares.get(round(255 * k / photons), 0.0) for k in kinds.tolist()]
+    np.testing.assert_allclose(found, expected, atol=1.1e-4)
+
+
 def test_shot_noise_keeps_black_black():
     assert not shot_noise(np.zeros(3, np.uint8), np.array([0.0, 0.5, np.nextafter(1, 0)])).any()
 

@@ -8,7 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_robustness.errors import ParameterError
-from pytest_robustness.transforms.random import sample_draw, sample_generator, sample_normal, sample_uniform
+from pytest_robustness.transforms.random import (
+    sample_draw,
+    sample_generator,
+    sample_integers,
+    sample_normal,
+    sample_uniform,
+    sample_words,
+)
 
 IDS = st.lists(st.integers(0, 2**64 - 1), min_size=1, max_size=8)
 
@@ -69,6 +76,36 @@ def test_neighbouring_samples_are_uncorrelated():
     # 19,900 coefficients of standard error 0.0447: the largest of them lies about 4.1 standard errors out.
     assert np.abs(correlation).max() < 0.26
     assert abs(correlation.std() - 500**-0.5) < 0.002
+
+
+def test_every_way_to_draw_starts_at_the_generator_of_the_sample():
+    # Few bytes leave half a word behind, which must not reach the next sample.
+    integers = sample_integers(7, "i", [3, 9, 3], 2, 256)
+    words = sample_words(7, "i", [3, 9, 3], 5)
+    for row, sample_id in enumerate([3, 9, 3]):
+        generator = sample_generator(7, "i", sample_id)
+        np.testing.assert_array_equal(integers[row], generator.integers(0, 256, 2, dtype=np.uint8))
+        raw = sample_generator(7, "i", sample_id).bit_generator.random_raw(2)
+        expected = [int(word) >> shift & 0xFFFF for word in raw for shift in (0, 16, 32, 48)]
+        assert words[row].tolist() == expected[:5]
+    drawn = sample_draw(7, "i", [3, 9, 3], (1,), lambda generator: generator.standard_normal(1))
+    assert drawn[0] == drawn[2] == sample_generator(7, "i", 3).standard_normal()
+
+
+@pytest.mark.parametrize(("below", "kind"), [(1, np.uint8), (72, np.uint8), (256, np.uint8), (257, np.uint16)])
+def test_integers_are_uniform_in_the_smallest_type(below, kind):
+    drawn = sample_integers(0, "i", range(300), 300, below)
+    assert drawn.dtype == kind
+    counts = np.bincount(drawn.ravel(), minlength=below)
+    assert len(counts) == below
+    assert np.abs(counts - 90_000 / below).max() <= 5 * (90_000 / below) ** 0.5
+
+
+def test_words_are_uniform():
+    drawn = sample_words(0, "w", range(100), 1001)
+    assert (drawn.dtype, drawn.shape) == (np.uint16, (100, 1001))
+    assert abs(drawn.mean() / 65535 - 0.5) < 0.005
+    assert np.abs(np.bincount(drawn.ravel() >> 12) - 100_100 / 16).max() < 5 * (100_100 / 16) ** 0.5
 
 
 def test_global_state_is_neither_read_nor_set():

@@ -6,18 +6,31 @@ comes from a generator of its own (see `pytest_robustness.transforms.random`), k
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from typing import TYPE_CHECKING
 
 import numpy as np
 import numpy.typing as npt
 
 from pytest_robustness.errors import ParameterError, unknown_name
-from pytest_robustness.transforms import geometric, noise
-from pytest_robustness.transforms.photometric import brighten, invert_stripes
-from pytest_robustness.transforms.random import checked_id, sample_uniform
+from pytest_robustness.transforms.mnist_c import REGISTRY, Corruption, Draws
+from pytest_robustness.transforms.random import checked_id
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 Images = npt.NDArray[np.uint8]
-Apply = Callable[[Images, int, Sequence[int]], Images]
+
+CORRUPTIONS: tuple[str, ...] = tuple(REGISTRY)
+"""Names of the corruptions in the order of the paper's table, after ``identity``, which changes nothing."""
+
+MNIST_C: tuple[str, ...] = tuple(name for name in CORRUPTIONS if name != "identity")
+"""Names of the fifteen corruptions of MNIST-C."""
+
+PIXELS_TOGETHER = 2**20
+"""Images are worked on in groups whose memory stays in the cache of a processor; results do not depend on it."""
+
+SMALLEST_SIDE = 8
+"""Height and width from which on the corruptions mean something."""
 
 
 def corrupt(
@@ -28,21 +41,31 @@ def corrupt(
     severity: int | None = None,
     ids: Iterable[int] | None = None,
 ) -> npt.NDArray[np.uint8]:
-    """Corrupt images as MNIST-C does, at its one severity.
+    """Corrupt images as MNIST-C does.
 
     ============= ===================================================================================
-    brightness    0.5 is added to the value (HSV) of each pixel, clipped at 1; for grey, to the pixel
+    identity      nothing is changed
+    shot_noise    photons are counted, c for a white pixel: ``min(Poisson(c x) / c, 1)``
+    impulse_noise a share of the pixels is black or white, half each
+    glass_blur    blurred along the columns, pixels swapped with near ones, blurred again
+    motion_blur   blurred along a line from the right, up to 45 degrees up or down
+    shear         sheared to a random side, with the old matrix of `geometric.shear`
+    scale         shrunk
+    rotate        turned to a random side
+    brightness    added to the value (HSV) of each pixel, clipped at 1; for grey, to the pixel
+    translate     moved in x and in y, each to a random side
     stripe        the left and the right quarter of the columns are inverted
-    translate     moved by 3 pixels in x and in y, each to a random side
-    rotate        turned by 0.4 rad, to a random side
-    scale         shrunk to 70 %
-    shear         sheared by 0.4 rad to a random side, with the old matrix of `geometric.shear`
-    shot_noise    ``Poisson(3 x) / 3``
-    impulse_noise 8.5 % of the pixels black, 8.5 % white
+    fog           a plasma fractal is added, and the sum scaled to the brightest pixel of the image
+    spatter       drops of mud on the lens
+    dotted_line   a line across the image, 2 pixels of every 4
+    zigzag        a zigzag across the image
+    canny_edges   white where scikit-image's Canny detector sees an edge, black elsewhere
     ============= ===================================================================================
 
-    Lengths in pixels are meant for 28 x 28 and grow in proportion with the height and the width of the images, rounded,
-    and never below one pixel.
+    Lengths in pixels are meant for 28 x 28 and grow in proportion with the height and the width of the images; where
+    pixels are counted they are rounded, and never below one. Fog is the exception: its map has 256 pixels a side for
+    all images up to that size, and the next power of two for larger ones. Colour images meet fog, mud, lines and
+    swapped pixels alike in all channels, noise in each channel on its own; their edges are those of the luma.
 
     Parameters
     ----------
@@ -52,8 +75,10 @@ def corrupt(
         One of `CORRUPTIONS`.
     seed : int, optional
         Of the run.
-    severity : None
-        The corruptions here have one level, the default of the published generator.
+    severity : int, optional
+        1 (mildest) to 5, for corruptions for which the published generator has levels: not for identity, stripe,
+        dotted_line, zigzag and canny_edges. By default the level of MNIST-C: 5 for shot_noise, brightness and fog, 4
+        for impulse_noise and spatter, 3 for scale and translate, 2 for shear and rotate, 1 for the blurs.
     ids : iterable of int, length N, optional
         Identities of the images in their data set; default 0 to N - 1. An image's noise follows its id, so that a part
         of a data set meets the same noise as the whole.
@@ -66,70 +91,42 @@ def corrupt(
     Raises
     ------
     ParameterError
-        If the name is not known, a severity is given, the images are not uint8 of one of the shapes above, or there
-        is not one id for each image.
+        If the name is not known, the corruption has no such severity, the images are not uint8 of one of the shapes
+        above or have less than 8 pixels a side, or there is not one id for each image.
     """
-    if name not in CORRUPTIONS:
+    if not isinstance(name, str) or name not in REGISTRY:
         raise unknown_name("corruption", name, CORRUPTIONS)
-    if severity is not None:
+    corruption = REGISTRY[name]
+    constants = corruption.levels[_checked_level(name, corruption, severity) - 1]
+    pixels = _checked_images(images)
+    known = list(range(len(pixels))) if ids is None else _checked_ids(ids, len(pixels))
+    corrupted = np.empty_like(pixels, order="C")
+    together = max(1, PIXELS_TOGETHER // corruption.pixels(pixels.shape[1:]))
+    for start in range(0, len(pixels), together):
+        part = slice(start, start + together)
+        corrupted[part] = corruption.apply(pixels[part], Draws(seed, f"corruption/{name}", known[part]), *constants)
+    return corrupted
+
+
+def _checked_level(name: str, corruption: Corruption, severity: object) -> int:
+    if severity is None:
+        return corruption.standard
+    levels = len(corruption.levels)
+    if levels == 1:
+        graded = ", ".join(name for name, known in REGISTRY.items() if len(known.levels) > 1)
         raise ParameterError(
-            f"{name} has one level of severity", got=severity, allowed="None", mend="Leave severity away."
+            f"{name} has one level of severity",
+            got=severity,
+            allowed="None",
+            mend=f"Leave severity away; these have levels: {graded}.",
         )
-    checked = _checked_images(images)
-    known_ids = range(len(checked)) if ids is None else _checked_ids(ids, len(checked))
-    return _APPLY[name](checked, seed, known_ids)
-
-
-def _fixed(transform: Callable[[Images], Images]) -> Apply:
-    def apply(images: Images, _seed: int, _ids: Sequence[int]) -> Images:
-        return transform(images)
-
-    return apply
-
-
-def _noisy(stream: str, transform: Callable[[Images, npt.NDArray[np.float64]], Images]) -> Apply:
-    def apply(images: Images, seed: int, ids: Sequence[int]) -> Images:
-        return transform(images, sample_uniform(seed, f"corruption/{stream}", ids, images.shape[1:]))
-
-    return apply
-
-
-def _to_a_side(stream: str, transform: Callable[[Images, int], Images]) -> Apply:
-    """Transform each image with a random sign, one call for each of the two signs."""
-
-    def apply(images: Images, seed: int, ids: Sequence[int]) -> Images:
-        negative = sample_uniform(seed, f"corruption/{stream}", ids, ()) < 0.5
-        moved = np.empty_like(images)
-        for sign, chosen in ((-1, negative), (1, ~negative)):
-            moved[chosen] = transform(images[chosen], sign)
-        return moved
-
-    return apply
-
-
-def _translate(images: Images, seed: int, ids: Sequence[int]) -> Images:
-    down, right = (max(1, round(3 * size / 28)) for size in images.shape[-2:])
-    negative = sample_uniform(seed, "corruption/translate", ids, (2,)) < 0.5
-    moved = np.empty_like(images)
-    for up, left in ((False, False), (False, True), (True, False), (True, True)):
-        chosen = (negative == (up, left)).all(axis=1)
-        moved[chosen] = geometric.translate(images[chosen], -down if up else down, -right if left else right)
-    return moved
-
-
-_APPLY: dict[str, Apply] = {
-    "brightness": _fixed(lambda images: brighten(images, 0.5)),
-    "stripe": _fixed(lambda images: invert_stripes(images, 0.25)),
-    "translate": _translate,
-    "rotate": _to_a_side("rotate", lambda images, sign: geometric.rotate(images, 0.4 * sign)),
-    "scale": _fixed(lambda images: geometric.scale(images, 0.7)),
-    "shear": _to_a_side("shear", lambda images, sign: geometric.shear(images, 0.4 * sign)),
-    "shot_noise": _noisy("shot_noise", noise.shot_noise),
-    "impulse_noise": _noisy("impulse_noise", noise.impulse_noise),
-}
-
-CORRUPTIONS: tuple[str, ...] = tuple(_APPLY)
-"""Names of the corruptions, in the order in which they are shown."""
+    if isinstance(severity, bool) or not isinstance(severity, int | np.integer) or not 1 <= severity <= levels:
+        raise ParameterError(
+            f"{name} has no such level of severity",
+            got=severity,
+            allowed=f"whole numbers from 1 to {levels}, or None for the level of MNIST-C, {corruption.standard}",
+        )
+    return int(severity)
 
 
 def _checked_images(images: npt.ArrayLike) -> Images:
@@ -147,6 +144,12 @@ def _checked_images(images: npt.ArrayLike) -> Images:
             got=pixels.shape,
             allowed="(N, H, W), or (N, C, H, W) with C = 1 (grey) or 3 (RGB)",
             mend="Move channels to the front with numpy.moveaxis(images, -1, 1) where they are last.",
+        )
+    if min(pixels.shape[-2:]) < SMALLEST_SIDE:
+        raise ParameterError(
+            "images are too small to be corrupted",
+            got=f"{pixels.shape[-2]} x {pixels.shape[-1]} pixels",
+            allowed=f"at least {SMALLEST_SIDE} x {SMALLEST_SIDE}",
         )
     return pixels
 
