@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pytest_robustness.classifiers.backend import Forward, Passes
 from pytest_robustness.classifiers.base import Classifier
+from pytest_robustness.classifiers.features import LinearHead
 from pytest_robustness.classifiers.loading import load_classifier
 
-__all__ = ["Classifier", "Forward", "Passes", "load_classifier"]
+__all__ = ["Classifier", "Forward", "LinearHead", "Passes", "load_classifier"]

@@ -11,9 +11,12 @@ from numpy.typing import ArrayLike, NDArray
 
 from pytest_robustness.classifiers import outputs as checks
 from pytest_robustness.classifiers.backend import Backend, Forward, Passes
+from pytest_robustness.classifiers.capabilities import offered, require
+from pytest_robustness.classifiers.features import LinearHead, checked_features, feature_function, head_of
+from pytest_robustness.classifiers.members import member_functions
 from pytest_robustness.classifiers.probing import bound_classifier
 from pytest_robustness.classifiers.queries import score_function
-from pytest_robustness.errors import CapabilityError, ClassifierError, ParameterError, RobustnessError
+from pytest_robustness.errors import ClassifierError, ParameterError, RobustnessError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -45,6 +48,8 @@ class Classifier:
         What the pixel values 0 and 1 become on their way into the model.
     warnings : tuple of str
         What is suspicious about the model, found while loading and in `bound`.
+    last_layer : str or None
+        The name of the last linear layer, which `bound` looks for; features are what enters it.
     passes : Passes
         Images through the model so far.
     """
@@ -59,6 +64,7 @@ class Classifier:
     num_classes: int | None = None
     bounds: tuple[float, float] = (0.0, 1.0)
     warnings: tuple[str, ...] = ()
+    last_layer: str | None = None
     passes: Passes = field(default_factory=Passes)
     fixed_outputs: bool = field(default=True, repr=False)
     reload: tuple[str, Mapping[str, Any]] | None = field(default=None, repr=False)
@@ -72,14 +78,11 @@ class Classifier:
 
     @property
     def offers(self) -> frozenset[str]:
-        """Which of labels, probabilities, logits and gradients this model has."""
-        backend = self.backend
-        found = {"labels"}
-        if backend.outputs == "logits":
-            found |= {"logits"} if backend.link is None else {"logits", "probabilities"}
-        if backend.outputs == "probabilities":
-            found |= {"probabilities"}
-        return frozenset(found | {"gradients"} if backend.has_gradients else found)
+        """Which of labels, probabilities, logits, gradients, features, head and members this model has.
+
+        Features and head of a model are known once it is `bound`.
+        """
+        return offered(self)
 
     @property
     def device(self) -> str:
@@ -107,7 +110,7 @@ class Classifier:
         CapabilityError
             Where the model gives probabilities or labels only.
         """
-        self._require("logits")
+        require(self, "logits")
         return self._scores(images, batch_size)
 
     def log_probabilities(self, images: ArrayLike, *, batch_size: int = 500) -> Scores:
@@ -118,7 +121,7 @@ class Classifier:
         CapabilityError
             Where the model defines no probabilities.
         """
-        self._require("probabilities")
+        require(self, "probabilities")
         scores = self._scores(images, batch_size)
         if self.backend.outputs == "probabilities":
             with np.errstate(divide="ignore"):
@@ -136,6 +139,46 @@ class Classifier:
         values = np.exp(self.log_probabilities(images, batch_size=batch_size))
         return np.asarray(values / values.sum(axis=1, keepdims=True), dtype=np.float64)
 
+    def features(self, images: ArrayLike, *, batch_size: int = 500) -> NDArray[Any]:
+        """Return the features (N, D): what enters the last linear layer, or the outputs of the layer that was named.
+
+        In the type that the model computes in, float32 or float64.
+
+        Raises
+        ------
+        CapabilityError
+            Where the model does not end in a linear layer and was loaded without ``features=``.
+        """
+        pixels = np.asarray(images)
+        checks.check_images(pixels)
+        passed = self._passed(feature_function(self, pixels), pixels, batch_size)
+        return np.concatenate([checked_features(found, offset=start) for start, _, found in passed])
+
+    def head(self) -> LinearHead:
+        """Return weight (K, D) and bias (K,) of the last linear layer, in float64: what turns features into logits.
+
+        Where the model itself ends in a softmax, ``features @ weight.T + bias`` are the logits before it.
+
+        Raises
+        ------
+        CapabilityError
+            Where there is no such layer, or `input_shape` is not known yet.
+        """
+        return head_of(self)
+
+    def members(self, images: ArrayLike, *, batch_size: int = 500) -> Scores:
+        """Return the probabilities (M, N, K) of the M members of an ensemble.
+
+        Raises
+        ------
+        CapabilityError
+            Where the model is no ensemble whose members give probabilities.
+        """
+        require(self, "members")
+        functions = member_functions(self.backend)
+        passed = self._passed(lambda batch: np.stack([one(batch) for one in functions]), images, batch_size)
+        return np.concatenate([found for _, _, found in passed], axis=1)
+
     @contextmanager
     def differentiable(self) -> Iterator[Forward]:
         """Yield the map from float32 images (B, C, H, W) in [0, 1], on `device`, to logits (B, K).
@@ -149,7 +192,7 @@ class Classifier:
         CapabilityError
             Where the model has no gradients.
         """
-        self._require("gradients")
+        require(self, "gradients")
         with self.backend.differentiable() as function:
             yield Forward(self, function)
 
@@ -190,42 +233,29 @@ class Classifier:
             raise checks.model_failed(self, tuple(images.shape), error) from error
 
     def _scores(self, images: ArrayLike, batch_size: int) -> Scores:
-        pixels = np.asarray(images)
-        checks.check_images(pixels)
-        if not checks.is_whole(batch_size, least=1):
-            raise ParameterError("batch_size is out of range", got=batch_size, allowed="a whole number of at least 1")
-        parts = []
-        for start in range(0, len(pixels), int(batch_size)):
-            batch = checks.to_unit_floats(pixels[start : start + int(batch_size)])
-            raw = self.guarded(self.backend.scores, batch)
-            self.passes.forwards += len(batch)
-            parts.append(checks.checked(raw, len(batch), self.backend.outputs, offset=start))
+        passed = self._passed(self.backend.scores, images, batch_size)
+        parts = [checks.checked(raw, count, self.backend.outputs, offset=start) for start, count, raw in passed]
         widths = {part.shape[1:] for part in parts}
         if len(widths) > 1:
             raise ClassifierError("the number of outputs changes from batch to batch", got=sorted(widths))
         return np.concatenate(parts)
 
-    def _require(self, capability: str) -> None:
-        if capability not in self.offers:
-            raise CapabilityError(
-                f"{self.name} offers no {capability}",
-                got=f"{self.kind} model with {', '.join(sorted(self.offers))}",
-                mend=_ADVICE[capability],
-            )
+    def _passed(
+        self, function: Callable[[NDArray[np.float32]], Any], images: ArrayLike, batch_size: int
+    ) -> Iterator[tuple[int, int, Any]]:
+        """Yield the start of each batch, its length, and what the model made of it; count the passes."""
+        pixels = np.asarray(images)
+        checks.check_images(pixels)
+        if not checks.is_whole(batch_size, least=1):
+            raise ParameterError("batch_size is out of range", got=batch_size, allowed="a whole number of at least 1")
+        for start in range(0, len(pixels), int(batch_size)):
+            batch = checks.to_unit_floats(pixels[start : start + int(batch_size)])
+            found = self.guarded(function, batch)
+            self.passes.forwards += len(batch)
+            yield start, len(batch), found
 
 
 _FIELDS = tuple(Classifier.__dataclass_fields__)
-
-_ADVICE = {
-    "logits": "Give a model that returns logits (outputs='logits'); accuracy and label-only attacks work without them.",
-    "probabilities": "Wrap the estimator in sklearn.calibration.CalibratedClassifierCV, or give a model that returns "
-    "logits or probabilities; accuracy works without them.",
-    "gradients": "The attacks of this version all need gradients: give "
-    "a torch module or a scikit-learn estimator that has a differentiable twin: MLPClassifier, LogisticRegression, "
-    "SGDClassifier, LinearSVC, Perceptron, RidgeClassifier, SVC, NuSVC, GaussianNB, LinearDiscriminantAnalysis, "
-    "QuadraticDiscriminantAnalysis, KNeighborsClassifier, also behind StandardScaler, MinMaxScaler, Normalizer or PCA, "
-    "in a VotingClassifier, BaggingClassifier, CalibratedClassifierCV, GridSearchCV or RandomizedSearchCV.",
-}
 
 
 def _restored(state: dict[str, Any]) -> Classifier:

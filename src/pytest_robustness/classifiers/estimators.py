@@ -69,9 +69,7 @@ class EstimatorBackend:
 
     def scores(self, pixels: NDArray[np.float32], /) -> NDArray[Any]:
         """Return scores (N, K) in the order of the class numbers, or labels (N,)."""
-        # float64, because estimators that keep the type of their input then compute as they do in a notebook.
-        flat = self.prepare.array(pixels).reshape(len(pixels), -1).astype(np.float64)
-        raw = _ask(self.estimator, self.method, flat)
+        raw = ask(self.estimator, self.method, self.flat(pixels))
         if self.method == "predict":
             if raw.ndim != 1:
                 raise ClassifierError("the estimator gives several labels an image", got=raw.shape, allowed="(N,)")
@@ -79,6 +77,11 @@ class EstimatorBackend:
         if raw.ndim == 1:
             raw = np.stack([np.zeros_like(raw), raw], axis=1)
         return raw[:, self.columns] if raw.shape[1] == len(self.columns) else raw
+
+    def flat(self, pixels: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Return images as the estimator takes them, (N, C * H * W)."""
+        # float64, because estimators that keep the type of their input then compute as they do in a notebook.
+        return self.prepare.array(pixels).reshape(len(pixels), -1).astype(np.float64)
 
     @contextmanager
     def differentiable(self) -> Iterator[Callable[[Tensor], Tensor]]:
@@ -202,7 +205,8 @@ def _check_fitted(estimator: Any) -> None:
         ) from error
 
 
-def _ask(estimator: Any, method: str, flat: NDArray[np.float64]) -> NDArray[Any]:
+def ask(estimator: Any, method: str, flat: NDArray[np.float64]) -> NDArray[Any]:
+    """Call a method of an estimator on flat images (N, D)."""
     with warnings.catch_warnings():
         # Fitted on a table with column names: an array is no mistake here.
         warnings.filterwarnings("ignore", message="X does not have valid feature names")
@@ -218,9 +222,8 @@ def _twin_backend(
     twin = build_twin(estimator, columns)
     if twin is None:
         return None, False, ""
-    deviation = deviation_of(
-        twin, EstimatorBackend(estimator=estimator, method="predict", columns=columns, prepare=prepare)
-    )
+    origin = EstimatorBackend(estimator=estimator, method="predict", columns=columns, prepare=prepare)
+    deviation = deviation_of(twin, origin)
     if not deviation <= _TOLERANCE:
         return None, False, f"no gradients: the differentiable twin deviates from the estimator by {deviation:.2g}"
     backend = TorchBackend(
@@ -231,6 +234,7 @@ def _twin_backend(
         kind="scikit-learn",
         link=twin.link,
         flattens=True,
+        origin=origin,
     )
     doubt = ""
     if twin.exact and twin.link is None and hasattr(estimator, "predict_proba"):

@@ -20,7 +20,7 @@ from pytest_robustness.classifiers.outputs import check_outputs_name
 from pytest_robustness.classifiers.preprocessing import preprocessing
 from pytest_robustness.classifiers.settings import Settings, checked_classes, checked_shape
 from pytest_robustness.classifiers.sources import Source, find_object, importable, parse_source
-from pytest_robustness.errors import ClassifierError, RobustnessError
+from pytest_robustness.errors import ClassifierError, ParameterError, RobustnessError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -36,6 +36,7 @@ def load_classifier(
     bounds: Sequence[float] = (0.0, 1.0),
     mean: float | Sequence[float] | None = None,
     std: float | Sequence[float] | None = None,
+    features: str | None = None,
     name: str | None = None,
     allow_pickle: Sequence[str] = (),
     trusted: Sequence[str] = (),
@@ -60,6 +61,9 @@ def load_classifier(
         What the pixel values 0 and 1 become before they enter the model.
     mean, std : float or sequence of float, optional
         Then subtracted and divided by, per channel.
+    features : str, optional
+        The name of the layer of a torch module whose outputs, flattened, are its features. By default they are what
+        enters its last linear layer.
     name : str, optional
         What the scorecard calls the model.
     allow_pickle : sequence of str
@@ -90,6 +94,7 @@ def load_classifier(
         "bounds": bounds,
         "mean": mean,
         "std": std,
+        "features": features,
         "name": name,
         "allow_pickle": allow_pickle,
         "trusted": trusted,
@@ -102,6 +107,7 @@ def load_classifier(
         num_classes=checked_classes(num_classes),
         outputs=outputs,
         prepare=preprocessing(bounds, mean, std),
+        features=features,
         name=name or (origin.name if origin else None),
         source=origin.text if origin else _text_of(source),
         reload=(origin.text, options) if origin else None,
@@ -168,19 +174,26 @@ def _adapted(model: Any, settings: Settings, *, content: bytes | None = None) ->
     """Choose the backend by what the model is; `content` is the file that holds all of it, if there is one."""
     if isinstance(model, Classifier):
         return model
+    if settings.features is not None and not _is_module(model):
+        raise ParameterError(
+            "features names a layer of a torch module", got=settings.features, mend="Leave it out for this model."
+        )
     if isinstance(model, OnnxModel) or not (_is_module(model) or _is_estimator(model)):
         return _from_callable(model, settings, content)
     return _from_module(model, settings, content) if _is_module(model) else _from_estimator(model, settings)
 
 
 def _from_module(module: Any, settings: Settings, content: bytes | None) -> Classifier:
+    from pytest_robustness.classifiers.features import check_layer
     from pytest_robustness.classifiers.pytorch import TorchBackend, to_device
 
+    check_layer(module, settings.features)
     backend = TorchBackend(
         module=to_device(module, settings.device),
         device=settings.device,
         outputs=settings.outputs or "logits",
         prepare=settings.prepare,
+        layer=settings.features,
     )
     marks = ("torch", *settings.marks)
     found = torch_fingerprint(module, *marks) if content is None else file_fingerprint(content, *marks)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pytest_robustness.classifiers import outputs as checks
+from pytest_robustness.classifiers.features import last_layer
 from pytest_robustness.errors import ClassifierError
 
 if TYPE_CHECKING:
@@ -36,9 +37,12 @@ def bound_classifier(classifier: Classifier, images: ArrayLike, num_classes: int
     classes = classifier.num_classes if first.ndim == 1 else first.shape[1]
     if num_classes is not None and classes is not None and classes != num_classes:
         found.extend(_more_classes_than(classifier, classes, num_classes))
+    layer = classifier.guarded(lambda some: last_layer(classifier.backend, some), checks.to_unit_floats(pixels))
+    classifier.passes.forwards += len(pixels)
     return replace(
         classifier,
         num_classes=num_classes if classes is None else classes,
+        last_layer=None if layer is None else layer.name,
         warnings=tuple(dict.fromkeys(found)),
     )
 

@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from pytest_robustness.classifiers.estimators import EstimatorBackend
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TorchBackend:
@@ -30,6 +32,10 @@ class TorchBackend:
     module : torch.nn.Module
         From (B, C, H, W) to (B, K), already on `device`.
     outputs : {"logits", "probabilities", "labels"}
+    layer : str, optional
+        The layer whose output is the features, in place of what enters the last linear layer.
+    origin : EstimatorBackend, optional
+        The estimator of which this is the twin.
     """
 
     module: nn.Module
@@ -39,6 +45,8 @@ class TorchBackend:
     kind: str = "torch"
     link: str | None = "softmax"
     flattens: bool = False
+    layer: str | None = None
+    origin: EstimatorBackend | None = None
 
     @property
     def has_gradients(self) -> bool:

@@ -23,6 +23,7 @@ class Settings:
     num_classes: int | None
     outputs: str | None
     prepare: Preprocessing
+    features: str | None
     name: str | None
     source: str
     reload: tuple[str, dict[str, Any]] | None
@@ -31,7 +32,8 @@ class Settings:
     def marks(self) -> tuple[object, ...]:
         """What belongs into a fingerprint beside the model itself."""
         prepare = self.prepare
-        return prepare.bounds, prepare.mean, prepare.std, self.outputs
+        named = () if self.features is None else ("features", self.features)
+        return prepare.bounds, prepare.mean, prepare.std, self.outputs, *named
 
 
 def checked_shape(shape: Sequence[int] | None) -> tuple[int, int, int] | None:
