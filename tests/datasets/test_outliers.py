@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import torch
 
-from pytest_robustness.datasets import OUTLIERS, Dataset, as_dataset, load_dataset, load_outliers
+from pytest_robustness.datasets import OUTLIER_SUITES, OUTLIERS, Dataset, as_dataset, load_dataset, load_outliers
 from pytest_robustness.datasets.generated import GENERATORS
 from pytest_robustness.errors import DatasetError, ParameterError
 
@@ -135,3 +135,15 @@ def test_real_outliers(data_dir: Path, name: str) -> None:
     assert np.array_equal(data.images, load_dataset(name, n=100, seed=1).images)
     with pytest.raises(DatasetError, match="cannot serve as outliers"):
         load_outliers("mnist", like=like, seed=2)
+
+
+def test_suites_name_their_sets() -> None:
+    near, far, both = (OUTLIER_SUITES[name] for name in ("mnist-near", "mnist-far", "all"))
+    assert near == {f"near/{name}": name for name in ("fashion-mnist", "kmnist", "notmnist")}
+    assert far == {f"far/{name}": name for name in ("uniform-noise", "gaussian-noise", "photo-patches")}
+    assert both == near | far
+    assert not set(OUTLIER_SUITES) & set(OUTLIERS)
+    # What is in a suite is there or made here, and never the images themselves.
+    assert set(both.values()) <= set(OUTLIERS) - {"inverted"}
+    for name in far.values():
+        assert len(load_outliers(name, like=SMALL)) == 40

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from pytest_robustness.datasets.dataset import Dataset
 from pytest_robustness.datasets.files import DatasetInfo, data_folder, dataset_names, describe, fetch
+from pytest_robustness.datasets.fitting import fitting_name, load_fitting
 from pytest_robustness.datasets.idx import read_idx
 from pytest_robustness.datasets.loading import as_dataset, load_dataset
 from pytest_robustness.datasets.mnist_c import load_mnist_c, mnist_c_corruptions
-from pytest_robustness.datasets.outliers import OUTLIERS, load_outliers
+from pytest_robustness.datasets.outliers import OUTLIER_SUITES, OUTLIERS, load_outliers
 
 __all__ = [
     "OUTLIERS",
+    "OUTLIER_SUITES",
     "Dataset",
     "DatasetInfo",
     "as_dataset",
@@ -18,7 +20,9 @@ __all__ = [
     "dataset_names",
     "describe",
     "fetch",
+    "fitting_name",
     "load_dataset",
+    "load_fitting",
     "load_mnist_c",
     "load_outliers",
     "mnist_c_corruptions",
