@@ -82,7 +82,7 @@ def test_what_is_shown(capsys):
     assert scorecard(tables=PASSES + FAILS + IMPOSSIBLE) == 1
     out, error = capsys.readouterr()
     assert out.startswith("predict on squares, 400 images, seed 0\n")
-    assert "0.0942" in out
+    assert "0.1732" in out
     assert "robustness: 1 passed, 1 failed" in out
     assert "could not evaluate adversarial: predict offers no gradients" in error
     assert "2/3 calibration done in " in error

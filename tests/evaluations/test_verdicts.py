@@ -177,3 +177,57 @@ def test_metrics_beyond_one_may_have_bounds_beyond_one():
 
 def test_scalars_of_numpy_are_numbers():
     assert Threshold("ece", "<=", np.float32(0.5)).bound == 0.5
+
+
+def below_the_noise(make, op, bound, rule, **changes):
+    """An ECE of .004 in [.002, .006] of 1,000 samples, where chance alone shows up to .0093."""
+    usual = {"value": 0.004, "low": 0.002, "high": 0.006, "metric": "ece", "higher_is_better": False}
+    measurement = make(**{**usual, "noise_floor": 0.0093, **changes})
+    return judge(measurement, Threshold("ece", op, bound), rule=rule)
+
+
+@pytest.mark.parametrize(
+    ("rule", "bound", "expected"),
+    [
+        ("point", 0.005, "inconclusive"),
+        ("point", 0.0092, "inconclusive"),
+        ("point", 0.0093, "passed"),
+        ("point", 0.003, "inconclusive"),
+        ("point", 0.0019, "failed"),
+        ("verify", 0.007, "inconclusive"),
+        ("verify", 0.0093, "passed"),
+        ("verify", 0.0019, "failed"),
+        ("regress", 0.003, "passed"),
+        ("regress", 0.007, "passed"),
+        ("regress", 0.0019, "failed"),
+        (None, 0.007, "inconclusive"),
+    ],
+)
+@pytest.mark.parametrize("op", ["<=", "<"])
+def test_a_bound_below_what_chance_shows_is_never_passed(make, rule, bound, expected, op):
+    assert below_the_noise(make, op, bound, rule).decision == expected
+    assert below_the_noise(make, op, bound, rule, population=1000).decision == expected
+
+
+def test_at_the_low_end_a_strict_bound_is_missed(make):
+    assert below_the_noise(make, "<=", 0.002, "point").decision == "inconclusive"
+    assert below_the_noise(make, "<", 0.002, "point").decision == "failed"
+
+
+def test_the_reason_names_the_band_and_what_would_settle_it(make):
+    reason = below_the_noise(make, "<=", 0.0031, "point").reason
+    assert reason == (
+        "0.0031 lies below 0.0093, up to which a perfectly calibrated model shows ece by chance at n = 1,000; the band "
+        "shrinks like 1 / sqrt(n): about 9,000 samples would settle it"
+    )
+    beyond = below_the_noise(make, "<=", 0.0025, "point", population=5000).reason
+    assert beyond.endswith("about 13,839 samples would settle it, more than the 5,000 that there are")
+    assert below_the_noise(make, "<=", 0, "point", low=0.0).reason.endswith("no number of samples would settle it")
+
+
+def test_the_noise_floor_is_for_upper_bounds_and_leaves_nan_and_faults_alone(make):
+    assert below_the_noise(make, ">=", 0.003, "point").decision == "passed"
+    assert below_the_noise(make, "<=", 0.007, "point", value=math.nan).decision == "failed"
+    assert below_the_noise(make, "<=", 0.007, "verify", low=math.nan).decision == "inconclusive"
+    assert below_the_noise(make, "<=", 0.007, "point", low=math.nan).decision == "inconclusive"
+    assert below_the_noise(make, "<=", 0.007, "point", faults=("masked",)).decision == "failed"

@@ -21,7 +21,7 @@ WRONG = {
     "wrong seed": ("accuracy(seed=1.5)", "*seed*got 1.5*"),
     "wrong data": ("accuracy(data='mnits')", "*unknown data set*'mnits'*Did you mean 'mnist'*"),
     "certified": ("certified(norm='l0', radius=3)", "*does not support*'certified'*allowed: accuracy, adversarial*"),
-    "mean corruption error": ("corruption(max_mce=1.0)", "*max_mce needs a reference model*does not support*"),
+    "mean corruption error": ("corruption(max_mce=1.0)", "*max_mce needs a reference model*reference='lenet5'*"),
     "no radius": ("adversarial(attack='pgd')", "*the attack 'pgd' needs a radius*eps=0.1*"),
     "wrong norm": ("adversarial(eps=0.1, norm='l7')", "*norm of the attack 'autoattack'*'l7'*allowed: linf, l2*"),
     "wrong early stop": ("accuracy(early_stop='soon')", "*early-stop*'soon'*"),

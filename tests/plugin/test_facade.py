@@ -311,3 +311,67 @@ def test_a_family_of_a_later_version_is_named(run):
     result.stdout.fnmatch_lines(
         ["E *AttributeError: *no method 'saliency' (not supported by this version); it has accuracy, *"]
     )
+
+
+def test_scores_beside_each_other(project):
+    source = """
+def test_it(robustness, capsys):
+    table = robustness.ood("uniform-noise", scores="all")
+    assert "energy" in table and table["msp"].value == robustness.ood("uniform-noise").value
+    assert list(table.to_dataframe().index) == list(table)
+    assert str(table).startswith("score ")
+    assert table["msp"] >= 0.6
+    assert table["msp"]["fpr95"] <= 1
+    with capsys.disabled():
+        table["energy"] >= 0.999
+"""
+    found = [row for row in rows(project, source) if row["family"] == "ood"]
+    scores = {row["parameters"]["score"] for row in found}
+    assert {"msp", "entropy", "energy", "gen", "max-logit"} <= scores
+    assert {(row["parameters"]["score"], row["metric"]) for row in found if row["headline"]} == {
+        (score, "auroc") for score in scores
+    }
+    assert {row["id"] for row in found if row["verdict"] == "passed"} == {
+        "ood(outliers=uniform-noise, score=msp).auroc",
+        "ood(outliers=uniform-noise, score=msp).fpr95",
+    }
+    assert [row["parameters"]["score"] for row in found if row["verdict"] == "failed"] == ["energy"]
+
+
+@pytest.mark.parametrize(
+    ("call", "message"),
+    [
+        ("ood('uniform-noise', 'msp', scores='all')", "*ParameterError: score and scores exclude each other*"),
+        (
+            "ood('uniform-noise', scores=['msp', 'knn'])",
+            "*ParameterError: the score 'knn' is fitted*Give fit=*",
+        ),
+        ("ood('uniform-noise', score='knn')", "*ConfigurationError: ood: the score 'knn' is fitted on data*"),
+        ("ood('uniform-noise', scores=['msp', 'odin'])", "*CapabilityError: scores cannot be computed: *gradients*"),
+        ("ood('uniform-noise', scores='all', min_auroc=0.5)", "*takes no thresholds*"),
+        ("ood('uniform-noise', scores='all', bins=3)", "*ConfigurationError*'bins'*allowed: outliers, score, fit*"),
+        ("ood(['uniform-noise', 'uniform_noise'])", "*a set of outliers is named twice*"),
+    ],
+)
+def test_what_ood_refuses(run, call, message):
+    result = run(f"def test_it(robustness):\n    robustness.{call}")
+    result.assert_outcomes(failed=1)
+    result.stdout.fnmatch_lines([f"E {message}"])
+
+
+def test_a_marker_takes_one_score(run):
+    result = run("@pytest.mark.ood(outliers='uniform-noise', scores='all', min_auroc=0.5)\ndef test_it(): ...")
+    result.stderr.fnmatch_lines(["*unknown parameter of the family 'ood': got 'scores'*Did you mean 'score'?*"])
+
+
+def test_several_sets_of_outliers(run):
+    result = run(
+        """
+@pytest.mark.ood(outliers=["uniform-noise", "gaussian-noise"], min_auroc=0.5, min_each=0.5, max_fpr95_in=0.999)
+def test_it(robustness):
+    several = robustness.ood("mnist-far")
+    assert [part.name for part in several.parts] == ["far/uniform-noise", "far/gaussian-noise", "far/photo-patches"]
+    assert several["worst_auroc"] <= several.value
+"""
+    )
+    result.assert_outcomes(passed=1)

@@ -20,7 +20,7 @@ def test_bad(robustness):
 @pytest.mark.parametrize(
     ("options", "lines"),
     [
-        (["-q"], ["robustness: 1 passed, 1 failed, 0 inconclusive, 3 measured; worst: ood*"]),
+        (["-q"], ["robustness: 1 passed, 1 failed, 0 inconclusive, 4 measured; worst: ood*"]),
         ([], ["*= robustness scorecard =*", "predict on squares, 400 images, seed 0", "*check * value * bound  verdict",
               "accuracy * 88.8 % * 85.2 * 91.7 * 50 %  passed", "ood uniform-noise msp * AUROC *0.6768 * 0.9  failed",
               "robustness: 1 passed, 1 failed, *"]),
@@ -62,7 +62,7 @@ def test_nothing_where_there_is_nothing_to_show(run, project):
 def test_other_plugins_may_be_missing(run, project, options):
     result = run(BOTH, "--robustness-report=card.json", *options)
     assert result.ret == pytest.ExitCode.TESTS_FAILED
-    assert len(json.loads((project.path / "card.json").read_text())["rows"]) == 5
+    assert len(json.loads((project.path / "card.json").read_text())["rows"]) == 6
     assert "INTERNALERROR" not in result.stdout.str()
 
 
@@ -81,7 +81,7 @@ def test_every_format_is_written(run, project):
     assert {row["test"] for row in document["rows"]} == {"test_model.py::test_good", "test_model.py::test_bad"}
     assert "accuracy" in (project.path / "card.md").read_text()
     assert (project.path / "card.html").read_text().lstrip().lower().startswith("<!doctype html>")
-    assert len((project.path / "sub" / "card.csv").read_text().splitlines()) == 6
+    assert len((project.path / "sub" / "card.csv").read_text().splitlines()) == 7
 
 
 def test_a_report_that_cannot_be_written(run, project):

@@ -46,7 +46,7 @@ def test_the_same_rows_and_files_as_without(run_apart, project):
     assert all((project.path / name).is_file() for name in names)
     project.runpytest("--robustness-report=alone.json").assert_outcomes(passed=2, failed=2, skipped=2)
     assert rows_of(project, "card.json") == rows_of(project, "alone.json")
-    assert len(rows_of(project, "card.json")) == 22
+    assert len(rows_of(project, "card.json")) == 38
 
 
 def test_a_worker_that_crashes_is_never_green_and_takes_nothing_along(run_apart, project):

@@ -10,6 +10,8 @@ from pytest_robustness.evaluations.early import EarlyStop
 from pytest_robustness.evaluations.families import FAMILIES, Family
 from pytest_robustness.evaluations.measurement import Measurement, Part
 from pytest_robustness.evaluations.ood import OutOfDistribution
+from pytest_robustness.evaluations.ood_comparison import ScoreComparison
+from pytest_robustness.evaluations.ood_table import ScoreTable, score_table
 from pytest_robustness.evaluations.requirements import OVERRIDES, Requirement, make_requirement
 from pytest_robustness.evaluations.saving import save_samples
 from pytest_robustness.evaluations.sensitivity import Sensitivity
@@ -34,6 +36,8 @@ __all__ = [
     "Outcome",
     "Part",
     "Requirement",
+    "ScoreComparison",
+    "ScoreTable",
     "Sensitivity",
     "Subject",
     "Threshold",
@@ -42,4 +46,5 @@ __all__ = [
     "judge",
     "make_requirement",
     "save_samples",
+    "score_table",
 ]

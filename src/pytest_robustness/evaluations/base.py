@@ -119,6 +119,10 @@ class Evaluation(ABC):
         """Return the parameters as builtin values: they name the row in the scorecard and the entry in the store."""
         return parameters_of(self)
 
+    def check_bounds(self, metrics: Sequence[str]) -> None:
+        """Raise ParameterError for a bound on a metric that these parameters do not yield: it would never be judged."""
+        del metrics
+
     def further_data(self, dataset: Dataset, *, seed: int) -> Mapping[str, Dataset]:
         """Return the data that is needed beside `dataset`, by the part of the blocks that use it."""
         del dataset, seed

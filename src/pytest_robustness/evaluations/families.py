@@ -27,14 +27,26 @@ class Family:
 FAMILIES: dict[str, Family] = {
     "accuracy": Family(Accuracy, {"min_accuracy": ("accuracy", ">=")}),
     "adversarial": Family(AdversarialAccuracy, {"min_accuracy": ("accuracy", ">=")}),
-    "corruption": Family(CorruptionAccuracy, {"min_accuracy": ("accuracy", ">="), "min_each": ("worst", ">=")}),
+    "corruption": Family(
+        CorruptionAccuracy,
+        {
+            "min_accuracy": ("accuracy", ">="),
+            "min_each": ("worst", ">="),
+            "max_mce": ("mce", "<="),
+            "max_relative_mce": ("relative_mce", "<="),
+        },
+    ),
     "ood": Family(
         OutOfDistribution,
         {
             "min_auroc": ("auroc", ">="),
+            "min_near_auroc": ("near_auroc", ">="),
+            "min_far_auroc": ("far_auroc", ">="),
+            "min_each": ("worst_auroc", ">="),
             "min_aupr_out": ("aupr_out", ">="),
             "min_aupr_in": ("aupr_in", ">="),
             "max_fpr95": ("fpr95", "<="),
+            "max_fpr95_in": ("fpr95_in", "<="),
         },
     ),
     "calibration": Family(
@@ -46,6 +58,13 @@ FAMILIES: dict[str, Family] = {
             "max_rms": ("rms", "<="),
             "max_brier": ("brier", "<="),
             "max_nll": ("nll", "<="),
+            "max_each": ("worst_ece", "<="),
+            "max_classwise_ece": ("classwise_ece", "<="),
+            "max_debiased_ece": ("debiased_ece", "<="),
+            "max_smooth_ece": ("smooth_ece", "<="),
+            "max_rms_hendrycks": ("rms_hendrycks", "<="),
+            "max_brier_reliability": ("brier_reliability", "<="),
+            "min_brier_resolution": ("brier_resolution", ">="),
         },
     ),
     "sensitivity": Family(

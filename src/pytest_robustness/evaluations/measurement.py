@@ -56,6 +56,8 @@ class Measurement:
         What a reader of the value should know.
     faults : tuple of str
         Why the value must not be relied on. A measurement with a fault never passes a gate.
+    noise_floor : float
+        What a perfect model would show by chance at this n, at most; no smaller bound on the metric can be met.
     details : mapping
         Builtin values for pictures: a confusion matrix, a surface, the bins of a reliability diagram.
     settled : Settled, optional
@@ -83,6 +85,7 @@ class Measurement:
     cached: bool = False
     warnings: tuple[str, ...] = ()
     faults: tuple[str, ...] = ()
+    noise_floor: float = 0.0
     details: Mapping[str, Any] = field(default_factory=dict)
     settled: Settled | None = None
     samples: Mapping[str, NDArray[Any]] = field(default_factory=dict, repr=False)

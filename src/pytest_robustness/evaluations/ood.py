@@ -1,39 +1,33 @@
-"""Detection of out-of-distribution samples."""
+"""Detection of out-of-distribution samples by one anomaly score."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
-from pytest_robustness.datasets import OUTLIERS, Dataset, load_outliers
-from pytest_robustness.datasets.arrays import dataset_from_arrays
-from pytest_robustness.datasets.loading import is_path
 from pytest_robustness.datasets.registry import normalise
-from pytest_robustness.errors import unknown_name
-from pytest_robustness.evaluations.base import Arrays, Block, Evaluation, Outcome, Subject, blocks_of, gather
-from pytest_robustness.evaluations.summaries import Estimate, measured
-from pytest_robustness.metrics import (
-    SCORES,
-    auroc,
-    auroc_interval,
-    average_precision,
-    average_precision_interval,
-    binomial_interval,
-    fpr_at_tpr,
+from pytest_robustness.errors import ParameterError, unknown_name
+from pytest_robustness.evaluations.base import Arrays, Block, Evaluation, Outcome, Subject, gather
+from pytest_robustness.evaluations.ood_blocks import (
+    FIT_PART,
+    all_blocks,
+    fitting_arrays,
+    fitting_data,
+    further_data,
+    joined,
+    scored_parts,
+    summary,
 )
+from pytest_robustness.evaluations.ood_outputs import Passes, fitted, is_fitted
+from pytest_robustness.evaluations.ood_sets import OutlierSet, checked_fit, checked_outliers, sets_of
+from pytest_robustness.evaluations.ood_summaries import GROUPS, grouped
+from pytest_robustness.metrics import SCORES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from numpy.typing import NDArray
-
-    from pytest_robustness.classifiers import Classifier
+    from pytest_robustness.datasets import Dataset
     from pytest_robustness.evaluations.measurement import Measurement
-
-OUTLIERS_PART = "outliers"
 
 
 @dataclass(frozen=True)
@@ -42,104 +36,97 @@ class OutOfDistribution(Evaluation):
 
     Parameters
     ----------
-    outliers : str, Path, Dataset or array of images
-        A name of `pytest_robustness.datasets.OUTLIERS`, the path to an .npz file with ``images``, or the images.
+    outliers : str, Path, Dataset, array of images, or list of names, paths and Datasets
+        Names are those of `pytest_robustness.datasets.OUTLIERS`, and the suites ``mnist-near`` (fashion-mnist, kmnist
+        and notmnist; OpenOOD's near sets are notMNIST and Fashion-MNIST), ``mnist-far`` (uniform-noise, gaussian-noise
+        and photo-patches, all made here) and ``all``, which is both. A path is that of an .npz file with ``images``.
     score : str
         A name of `pytest_robustness.metrics.SCORES`; larger scores are more anomalous.
+    fit : str, Path, Dataset or (images, labels), optional
+        Data that the score is fitted on, where it is one that is: never the data set itself, nor outliers. Names are
+        those of data sets, and ``mnist-train`` and ``fashion-mnist-train``. Other scores do not use it.
 
     Notes
     -----
-    As many outliers are drawn as there are samples, or all there are if fewer. ``aupr_out`` and ``fpr95`` count
-    outliers as positive: ``fpr95`` is the share of the data set that is flagged when 95 % of the outliers are.
+    As many outliers of each set are drawn as there are samples, or all there are if fewer. ``aupr_out`` and
+    ``fpr95`` count outliers as positive: ``fpr95`` is the share of the data set that is flagged when 95 % of the
+    outliers are. ``aupr_in`` and ``fpr95_in`` count the data set as positive: ``fpr95_in`` is the share of the outliers
+    that pass when 95 % of the data set does. Both ``aupr`` are weighted to as many outliers as inliers.
+
+    Of several sets, each value is the mean over the sets, which are its parts. ``worst_auroc`` is the smallest of their
+    AUROCs; ``near_auroc`` and ``far_auroc`` are the means over the near and the far sets of ``all``.
     """
 
     family = "ood"
 
-    outliers: str | Dataset = "fashion-mnist"
+    outliers: OutlierSet | tuple[OutlierSet, ...] = "fashion-mnist"
     score: str = "msp"
+    fit: str | Dataset | None = field(default=None, metadata={"quiet": True})
 
     def __post_init__(self) -> None:
-        """Refuse unknown names; turn images into a Dataset."""
-        object.__setattr__(self, "outliers", _checked_outliers(self.outliers))
-        name = normalise(str(self.score))
-        if name not in SCORES:
-            raise unknown_name("anomaly score", self.score, SCORES)
-        object.__setattr__(self, "score", name)
+        """Refuse unknown names, and a score that is fitted without data; turn images into data sets."""
+        object.__setattr__(self, "outliers", checked_outliers(self.outliers))
+        sets_of(self.outliers)
+        object.__setattr__(self, "score", checked_score(self.score))
+        fit = checked_fit(self.fit)
+        object.__setattr__(self, "fit", fit if is_fitted(self.score) else None)
+        if is_fitted(self.score) and fit is None:
+            raise needs_fit([self.score])
+
+    def check_bounds(self, metrics: Sequence[str]) -> None:
+        """Raise ParameterError for a bound on a metric that these outliers do not have: it would never be judged."""
+        sets = list(sets_of(self.outliers))
+        for metric in metrics:
+            if metric in GROUPS.values() and metric not in grouped(sets):
+                what, mend = "needs near and far sets of outliers", "Give outliers='all', or bound the auroc"
+            elif metric == "worst_auroc" and len(sets) == 1:
+                what, mend = "needs several sets of outliers", "For one set, bound its auroc"
+            else:
+                continue
+            raise ParameterError(f"a bound on {metric} {what}", got=sets, mend=mend)
 
     def further_data(self, dataset: Dataset, *, seed: int) -> Mapping[str, Dataset]:
-        """Load the outliers."""
-        return {OUTLIERS_PART: load_outliers(self.outliers, like=dataset, seed=seed)}
+        """Load the outliers, and the data to fit on."""
+        return further_data(self.outliers, self.fit, dataset, seed=seed)
 
     def plan(self, subject: Subject, outcomes: Mapping[Block, Outcome]) -> Sequence[Block]:
         """Score every sample and every outlier."""
-        if outcomes:
-            return []
-        outliers = subject.further[OUTLIERS_PART]
-        return [*blocks_of(len(subject.dataset)), *blocks_of(len(outliers), OUTLIERS_PART)]
+        return [] if outcomes else all_blocks(subject)
 
     def run_block(self, subject: Subject, block: Block) -> Arrays:
-        """Score the samples of a block."""
-        images = subject.samples(block).images
-        return {"scores": anomaly_scores(subject.classifier, images, self.score, batch_size=subject.batch_size)}
+        """Score the samples of a block; for a score that is fitted, return what it is computed from."""
+        passes = Passes(subject.classifier, subject.samples(block).images, subject.batch_size)
+        if block.part == FIT_PART:
+            return fitting_arrays(subject, block, passes, [self.score])
+        return (
+            passes.arrays(SCORES[self.score].needs) if is_fitted(self.score) else {"scores": passes.scores(self.score)}
+        )
 
     def summarise(
         self, subject: Subject, outcomes: Mapping[Block, Outcome], *, confidence: float
     ) -> tuple[Measurement, ...]:
-        """Reduce the scores to AUROC, AUPR with either side as positive, and FPR at 95 % TPR."""
-        inlier, outlier = gather(outcomes, "scores"), gather(outcomes, "scores", part=OUTLIERS_PART)
-        estimates = _estimates(inlier, outlier, confidence)
-        details = {"auroc": _histogram(inlier, outlier)}
-        return tuple(
-            measured(self, subject, outcomes, metric, estimate, confidence=confidence, details=details.get(metric))
-            for metric, estimate in estimates.items()
-        )
+        """Reduce the scores to AUROC, AUPR with either side as positive, and FPR at 95 % TPR in both conventions."""
+        if is_fitted(self.score):
+            score = fitted(self.score, fitting_data(outcomes))
+            found = {part: score(joined(outcomes, part, SCORES[self.score].needs)) for part in scored_parts(subject)}
+        else:
+            found = {part: gather(outcomes, "scores", part=part) for part in scored_parts(subject)}
+        return summary(self, subject, outcomes, found, confidence=confidence)
 
 
-def anomaly_scores(
-    classifier: Classifier, images: NDArray[Any], score: str, *, batch_size: int = 500
-) -> NDArray[np.float64]:
-    """Return the anomaly score of each image, shape (N,); larger is more anomalous.
-
-    Raises
-    ------
-    CapabilityError
-        Where the score needs an output that the classifier does not have.
-    """
-    chosen = SCORES[score]
-    outputs = classifier.logits if chosen.needs == "logits" else classifier.log_probabilities
-    return chosen.function(outputs(images, batch_size=batch_size))
+def checked_score(score: Any) -> str:
+    """Return the name of a score as the registry spells it."""
+    name = normalise(str(score))
+    if name not in SCORES:
+        raise unknown_name("anomaly score", score, SCORES)
+    return name
 
 
-def _checked_outliers(outliers: Any) -> str | Dataset:
-    """Return a known name, a path as text, or images as a Dataset; so the evaluation is hashable."""
-    if isinstance(outliers, Path) or (isinstance(outliers, str) and is_path(outliers)):
-        return str(outliers)
-    if not isinstance(outliers, str):
-        return outliers if isinstance(outliers, Dataset) else dataset_from_arrays(outliers, None)
-    if normalise(outliers) not in OUTLIERS:
-        raise unknown_name("set of outliers", outliers, OUTLIERS, mend="Or give the path to an .npz file.")
-    return normalise(outliers)
-
-
-def _estimates(inlier: NDArray[np.float64], outlier: NDArray[np.float64], confidence: float) -> dict[str, Estimate]:
-    estimates = {"auroc": Estimate(auroc(inlier, outlier), *auroc_interval(inlier, outlier, confidence=confidence))}
-    sides: dict[str, Literal["outlier", "inlier"]] = {"aupr_out": "outlier", "aupr_in": "inlier"}
-    for metric, positive in sides.items():
-        value = average_precision(inlier, outlier, positive=positive)
-        interval = average_precision_interval(inlier, outlier, positive=positive, confidence=confidence)
-        estimates[metric] = Estimate(value, *interval)
-    fpr = fpr_at_tpr(inlier, outlier)
-    # The interval is that of the share of flagged inliers at the threshold found; the threshold is taken as given.
-    estimates["fpr95"] = Estimate(fpr, *binomial_interval(fpr * len(inlier), len(inlier), confidence=confidence))
-    return estimates
-
-
-def _histogram(inlier: NDArray[np.float64], outlier: NDArray[np.float64], bins: int = 40) -> dict[str, list[float]]:
-    finite = np.concatenate([inlier, outlier])
-    finite = finite[np.isfinite(finite)]
-    if len(finite) == 0:
-        return {}
-    edges = np.histogram_bin_edges(finite, bins=bins)
-    low, high = edges[0], edges[-1]
-    counts = [np.histogram(np.clip(scores, low, high), bins=edges)[0] for scores in (inlier, outlier)]
-    return {"edges": edges.tolist(), "inlier": counts[0].tolist(), "outlier": counts[1].tolist()}
+def needs_fit(scores: Sequence[str]) -> ParameterError:
+    """Build the error for scores that are fitted where no data to fit on were given."""
+    return ParameterError(
+        f"the score {', '.join(map(repr, scores))} is fitted on data, and none were given",
+        got="fit=None",
+        allowed="a name, a path, a Dataset or (images, labels), but never the evaluation data",
+        mend="Give fit='mnist-train', for instance",
+    )

@@ -20,9 +20,6 @@ OVERRIDES = ("data", "n", "seed", "batch_size", "confidence", "verdict", "inconc
 """Settings of a run that one requirement may set for itself."""
 
 
-_FUTURE_THRESHOLDS = {("corruption", "max_mce"), ("corruption", "max_relative_mce")}
-
-
 @dataclass(frozen=True, kw_only=True)
 class Requirement:
     """What must hold: an evaluation, bounds on its metrics, and the settings it brings along.
@@ -62,7 +59,8 @@ def make_requirement(family: str, keys: Mapping[str, Any]) -> Requirement:
     try:
         _refuse_near_thresholds(family, parameters)
         evaluation = FAMILIES[family].evaluation.build(**parameters)
-        thresholds = tuple(Threshold(*known[key], keys[key]) for key in keys if key in known)
+        thresholds = tuple(Threshold(*known[key], keys[key], family=family) for key in keys if key in known)
+        evaluation.check_bounds([threshold.metric for threshold in thresholds])
     except RobustnessError as error:
         hint = f"Thresholds of {family}: {', '.join(known)}; settings: {', '.join(OVERRIDES)}."
         text = str(error)
@@ -74,7 +72,5 @@ def make_requirement(family: str, keys: Mapping[str, Any]) -> Requirement:
 def _refuse_near_thresholds(family: str, parameters: Mapping[str, Any]) -> None:
     """Refuse an unknown ``min_...`` or ``max_...`` by its own name: a mistyped threshold must never be ignored."""
     for key in parameters:
-        if (family, key) in _FUTURE_THRESHOLDS:
-            raise ConfigurationError(f"{key} needs a reference model, which this version does not support")
         if key.startswith(("min_", "max_")) and not FAMILIES[family].evaluation.knows(key):
             raise unknown_name(f"threshold of the family {family!r}", key, FAMILIES[family].thresholds)

@@ -17,7 +17,24 @@ if TYPE_CHECKING:
     from pytest_robustness.evaluations.base import Block, Evaluation, Outcome, Subject
     from pytest_robustness.evaluations.thresholds import Settled
 
-LOWER_IS_BETTER = {"ece", "ace", "mce", "rms", "brier", "nll", "fpr95", "max_drop"}
+_CALIBRATION = (
+    *("classwise_ece", "debiased_ece", "smooth_ece", "rms_hendrycks"),
+    *("brier_reliability", "brier_uncertainty", "worst_ece"),
+)
+
+LOWER_IS_BETTER = {
+    "ece",
+    "ace",
+    "mce",
+    "relative_mce",
+    "rms",
+    "brier",
+    "nll",
+    *_CALIBRATION,
+    "fpr95",
+    "fpr95_in",
+    "max_drop",
+}
 """Metrics of which less is better; of all others more is."""
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from numbers import Real
 from typing import Literal
 
@@ -11,17 +11,24 @@ from pytest_robustness.errors import ParameterError, unknown_name
 
 Decision = Literal["passed", "failed", "inconclusive", "measured"]
 
-_LARGEST = {"brier": 2.0, "nll": math.inf}
-"""Largest value of the metrics that may exceed 1."""
+_LARGEST = {"brier": 2.0, "brier_reliability": 2.0, "nll": math.inf, "relative_mce": 20.0}
+"""Largest bound on the metrics that may exceed 1."""
+
+_LARGEST_OF_FAMILY = {("corruption", "mce"): 20.0}
+"""The same for a name that other families have for a metric that may not. 1 is the error of the reference model."""
 
 
 @dataclass(frozen=True, slots=True)
 class Threshold:
-    """A bound on one metric, for instance ``Threshold("accuracy", ">=", 0.85)``."""
+    """A bound on one metric, for instance ``Threshold("accuracy", ">=", 0.85)``.
+
+    The family says which values are possible where several families have a metric of that name.
+    """
 
     metric: str
     op: str
     bound: float
+    family: str = field(default="", compare=False, kw_only=True)
 
     def __post_init__(self) -> None:
         """Refuse a comparison that is not known, and a bound that the metric cannot reach."""
@@ -29,7 +36,7 @@ class Threshold:
             raise unknown_name("comparison", self.op, [">=", ">", "<=", "<"])
         if isinstance(self.bound, bool) or not isinstance(self.bound, Real) or not math.isfinite(self.bound):
             raise ParameterError(f"a bound on {self.metric} must be a finite number", got=self.bound)
-        largest = _LARGEST.get(self.metric, 1.0)
+        largest = _LARGEST_OF_FAMILY.get((self.family, self.metric), _LARGEST.get(self.metric, 1.0))
         if not 0 <= self.bound <= largest:
             # Else a percentage would slip through: ``max_ece=2`` holds for every model.
             raise ParameterError(

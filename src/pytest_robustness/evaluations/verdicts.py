@@ -30,6 +30,8 @@ def judge(measurement: Measurement, threshold: Threshold, *, rule: str | None = 
         ``point`` compares the value. ``verify`` passes where the whole interval is on the good side, fails where the
         whole interval is on the bad side, and is inconclusive between. ``regress`` fails only where the whole interval
         is on the bad side. By default ``point`` where the whole data set was measured, else ``verify``.
+        A bound below the measurement's `noise_floor` is met or missed by chance: under ``point`` and ``verify`` it is
+        inconclusive, unless the whole interval is on the bad side.
 
     Returns
     -------
@@ -69,7 +71,7 @@ def _by_rule(measurement: Measurement, threshold: Threshold, rule: str | None) -
     rule = rule or default_rule(measurement)
     if rule != "point" and (math.isnan(measurement.low) or math.isnan(measurement.high)):
         return Verdict("inconclusive", f"{measurement.metric} has no interval")
-    return _RULES[rule](measurement, threshold)
+    return (_below_noise(measurement, threshold) if rule != "regress" else None) or _RULES[rule](measurement, threshold)
 
 
 def default_rule(measurement: Measurement) -> Rule:
@@ -98,6 +100,22 @@ def _regress(m: Measurement, t: Threshold) -> Verdict:
     if verdict.decision != "inconclusive":
         return verdict
     return Verdict("passed", f"{m.value:.4g} is not shown to miss {t.op} {t.bound:g}")
+
+
+def _below_noise(m: Measurement, t: Threshold) -> Verdict | None:
+    """Return that nothing can be said where a perfect model might miss the bound, unless this one surely does."""
+    surely = m.low > t.bound or (t.op == "<" and m.low == t.bound)
+    if t.wants_high or surely or t.bound >= m.noise_floor:
+        return None
+    text = (
+        f"{t.bound:g} lies below {m.noise_floor:.4g}, up to which a perfectly calibrated model shows {m.metric} by"
+        f" chance at n = {m.n:,}; the band shrinks like 1 / sqrt(n)"
+    )
+    if t.bound <= 0:
+        return Verdict("inconclusive", f"{text}: no number of samples would settle it")
+    needed = math.ceil(m.n * (m.noise_floor / t.bound) ** 2)
+    beyond = f", more than the {m.population:,} that there are" if needed > m.population else ""
+    return Verdict("inconclusive", f"{text}: about {needed:,} samples would settle it{beyond}")
 
 
 _RULES = {"point": _point, "verify": _verify, "regress": _regress}

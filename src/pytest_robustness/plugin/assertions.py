@@ -19,7 +19,7 @@ def pytest_assertrepr_compare(op: str, left: object, right: object) -> list[str]
         left, right, op = right, left, _MIRRORED[op]
     if not isinstance(left, Measurement) or not isinstance(right, (int, float, Measurement)):
         return None
-    threshold = Threshold(left.metric, op, float(right))
+    threshold = Threshold(left.metric, op, float(right), family=left.family)
     if isinstance(left.on_compare, Comparison):
         return explain(left, threshold, left.on_compare.verdict(left, threshold))
     return explain(left, threshold, judge(left, threshold, rule="point"))

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, overload
 
 import pytest
 
@@ -20,11 +20,14 @@ from pytest_robustness.evaluations import (
     Curve,
     Measurement,
     Requirement,
+    ScoreComparison,
+    ScoreTable,
     Threshold,
     Verdict,
     curve_of,
     judge,
     make_requirement,
+    score_table,
 )
 from pytest_robustness.plugin.session import record
 from pytest_robustness.plugin.summary import SKIP_PREFIX
@@ -120,14 +123,34 @@ class Robustness:
         return curve_of(self.adversarial_accuracy(attack, norm=norm, eps=eps, **options))
 
     def corruption_accuracy(self, suite: str = "mnist-c", corruptions: Any = None, **settings: Any) -> Measurement:
-        """Measure the mean accuracy over the corruptions of a suite; ``["worst"]`` has the smallest."""
+        """Measure the mean accuracy over the corruptions of a suite; ``["worst"]`` has the smallest.
+
+        With ``reference=...``, ``["mce"]`` and ``["relative_mce"]`` have the errors beside those of that model.
+        """
         __tracebackhide__ = True
         return self._call("corruption", {"suite": suite, "corruptions": corruptions, **settings})
 
-    def ood(self, outliers: Any = "fashion-mnist", score: str = "msp", **settings: Any) -> Measurement:
-        """Measure the AUROC of an anomaly score; ``["fpr95"]``, ``["aupr_out"]``, ``["aupr_in"]`` have the others."""
+    @overload
+    def ood(self, outliers: Any = ..., score: str = ..., *, fit: Any = ..., **settings: Any) -> Measurement: ...
+
+    @overload
+    def ood(self, outliers: Any = ..., *, scores: Any, fit: Any = ..., **settings: Any) -> ScoreTable: ...
+
+    def ood(
+        self, outliers: Any = "fashion-mnist", score: str | None = None, *, scores: Any = None, **settings: Any
+    ) -> Measurement | ScoreTable:
+        """Measure the AUROC of an anomaly score; ``["fpr95"]``, ``["aupr_out"]`` and so on have the others.
+
+        With ``scores="all"``, or a list of names, measure several in one go, and return a `ScoreTable`. ``fit`` is the
+        data that scores are fitted on.
+        """
         __tracebackhide__ = True
-        return self._call("ood", {"outliers": outliers, "score": score, **settings})
+        if scores is None:
+            return self._call("ood", {"outliers": outliers, "score": "msp" if score is None else score, **settings})
+        if score is not None:
+            raise ParameterError("score and scores exclude each other", got={"score": score, "scores": scores})
+        measurement = self._call("ood", {"outliers": outliers, "scores": scores, **settings})
+        return score_table([measurement, *measurement.others])
 
     def calibration(self, bins: int = 15, **settings: Any) -> Measurement:
         """Measure the ECE; ``["rms"]``, ``["brier"]``, ``["nll"]``, ``["ace"]``, ``["mce"]`` have the others."""
@@ -192,7 +215,7 @@ class Robustness:
     def _call(self, family: str, keys: dict[str, Any]) -> Measurement:
         __tracebackhide__ = True
         try:
-            requirement = make_requirement(family, keys)
+            requirement = _compared(keys) if "scores" in keys else make_requirement(family, keys)
             if "early_stop" in keys:
                 raise ConfigurationError(
                     "a method of the fixture cannot stop early: its bound comes after the measurement",
@@ -211,7 +234,7 @@ class Robustness:
             # The traceback ends in the user's own line; the message says the rest.
             raise error.with_traceback(None) from _foreign_cause(error)
         for metric in (measurement, *measurement.others):
-            self.record(metric, evaluator, settings, headline=metric is measurement)
+            self.record(metric, evaluator, settings, headline=metric.metric == measurement.metric)
         return measurement.with_hook(Comparison(self, evaluator, settings, measurement.metric))
 
     def _measure(self, requirement: Requirement) -> tuple[Settings, Evaluator, Measurement]:
@@ -235,7 +258,7 @@ class Comparison:
         """Return whether the comparison holds: whether its verdict is "passed", or inconclusive where that passes."""
         __tracebackhide__ = True
         try:
-            threshold = Threshold(metric.metric, op, bound)
+            threshold = Threshold(metric.metric, op, bound, family=metric.family)
         except RobustnessError as error:
             raise error.with_traceback(None) from None
         verdict = self.verdict(metric, threshold)
@@ -286,6 +309,13 @@ def _leave(reason: str, *, fail: bool) -> NoReturn:
     if fail:
         pytest.fail(reason, pytrace=False)
     pytest.skip(reason)
+
+
+def _compared(keys: dict[str, Any]) -> Requirement:
+    """Make the requirement that compares anomaly scores; it has the settings of that for a single one."""
+    own = {name: value for name, value in keys.items() if ScoreComparison.knows(name)}
+    others = {name: value for name, value in keys.items() if name not in own}
+    return replace(make_requirement("ood", others), evaluation=ScoreComparison.build(**own))
 
 
 def _foreign_cause(error: RobustnessError) -> BaseException | None:

@@ -64,8 +64,9 @@ UNSUPPORTED = ("baseline", "update_baseline")
 MARKERS = {
     "accuracy": "min_accuracy=...",
     "adversarial": "attack, norm='linf', eps=..., steps=40, ..., min_accuracy=...",
-    "corruption": "suite='mnist-c', corruptions=None, min_accuracy=..., min_each=...",
-    "ood": "outliers, score='msp', min_auroc=..., max_fpr95=..., min_aupr_out=..., min_aupr_in=...",
+    "corruption": "suite='mnist-c', corruptions=None, min_accuracy=..., min_each=..., reference=None, max_mce=...",
+    "ood": "outliers, score='msp', fit=None, min_auroc=..., min_near_auroc=..., min_far_auroc=..., min_each=..., "
+    "max_fpr95=..., max_fpr95_in=..., min_aupr_out=..., min_aupr_in=...",
     "calibration": "bins=15, max_ece=..., max_rms=..., max_brier=..., max_nll=..., max_ace=..., max_mce=...",
     "sensitivity": "gamma=(0.5, 2.0), brightness=(-0.2, 0.2), points=100, level=0.9, min_worst=..., min_mean=..., "
     "min_area=..., max_drop=...",
