@@ -19,7 +19,7 @@ lint: $(VENV)/dev
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-bench: $(VENV)/dev
+bench: $(VENV)/rivals
 	$(BIN)/python -m benchmarks $(TABLES)
 
 clean:
@@ -40,9 +40,16 @@ $(VENV)/examples: $(VENV)/torch pyproject.toml
 	$(PIP) install -c constraints.txt -e ".[examples]"
 	@touch $@
 
-# torchattacks asks for torchvision, which it does not use and which would bring another torch: see pyproject.toml.
+# The last ones ask for torchvision, which would bring another torch, and more: see pyproject.toml.
 $(VENV)/dev: $(VENV)/examples
 	@echo "installing what the tests need ..."
 	$(PIP) install -c constraints.txt --group dev -e ".[examples,skops,onnx]"
-	$(PIP) install --no-deps "torchattacks>=3.5.1"
+	$(PIP) install --no-deps "torchattacks>=3.5.1" "pytorch-ood==0.4.0" "netcal==1.4.0"
+	@touch $@
+
+$(VENV)/rivals: $(VENV)/dev
+	@echo "installing what the benchmarks compare with ..."
+	$(PIP) install -c constraints.txt --group rivals
+	$(PIP) install --no-deps imagecorruptions==1.1.2 kornia==0.9.0 kornia_rs albumentations==2.0.8 albucore==0.0.24 \
+		simsimd stringzilla
 	@touch $@

@@ -30,14 +30,9 @@ def test_a_small_change_in_all(robustness: Robustness) -> None:
     assert robustness.adversarial_accuracy("pgd", norm="l2", eps=0.5, steps=40) >= 0.88
 
 
-# What a scanner or an unsteady hand may do to a digit. The bound on each is that of impulse noise, the hardest.
-@pytest.mark.corruption(
-    suite="mnist-c-generated",
-    corruptions=["rotate", "shear", "shot_noise", "impulse_noise"],
-    min_accuracy=0.91,
-    min_each=0.84,
-)
-def test_scanned_digits() -> None: ...
+# The fifteen of MNIST-C. The hardest is fog: on a grey ground half of the answers are wrong.
+@pytest.mark.corruption(suite="mnist-c-generated", min_accuracy=0.82, min_each=0.40)
+def test_corrupted_digits() -> None: ...
 
 
 @pytest.mark.sensitivity(gamma=(0.5, 2.0), brightness=(-0.2, 0.2), points=36, min_mean=0.96, min_worst=0.92)

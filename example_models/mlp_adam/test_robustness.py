@@ -32,12 +32,14 @@ def test_its_probabilities_can_be_believed() -> None: ...
 def test_small_changes() -> None: ...
 
 
-# What a scanner or an unsteady hand may do to a digit. The bound on each is that of impulse noise, the hardest.
+# What a scanner or an unsteady hand may do to a digit. It makes nearly three times the mistakes of LeNet-5.
 @pytest.mark.corruption(
     suite="mnist-c-generated",
-    corruptions=["rotate", "shear", "shot_noise", "impulse_noise"],
+    corruptions=["rotate", "shear", "shot_noise", "impulse_noise", "spatter", "dotted_line"],
+    reference="lenet5",
     min_accuracy=0.83,
     min_each=0.63,
+    max_mce=3.5,
 )
 def test_scanned_digits() -> None: ...
 

@@ -102,7 +102,7 @@ def test_four_libraries_agree(models, digits, name, norm, eps):
             library.__name__: (classifier.predict(library(module, images, labels, norm, eps)) == digits.labels).mean()
             for library in (by_foolbox, by_torchattacks, by_art)
         }
-    # Random starts move up to six of 150 samples. Confident ones have no gradient in float32 cross-entropy: a library may
-    # leave those standing, but not all three.
+    # Random starts move up to six of 150 samples. Confident ones have no gradient in float32 cross-entropy: a library
+    # may leave those standing, but not all three.
     assert all(robust <= theirs + 0.04 for theirs in left.values()), left
     assert robust >= min(left.values()) - 0.05, left

@@ -96,6 +96,19 @@ def histograms() -> dict[str, Any]:
     return {"edges": edges, "inlier": inlier, "outlier": outlier}
 
 
+def roc(*names: str) -> dict[str, Any]:
+    """Curves of the given sets, or of one without a name."""
+    fpr = [index / 20 for index in range(21)]
+    curves = {name: {"roc": {"fpr": fpr, "tpr": [x ** (0.1 * i + 0.1) for x in fpr]}} for i, name in enumerate(names)}
+    return {"sets": curves} if names else {"roc": {"fpr": fpr, "tpr": [x**0.2 for x in fpr]}}
+
+
+def contact_sheet() -> dict[str, Any]:
+    """Two rows of one pixel of 2 x 2 images."""
+    png = "iVBORw0KGgoAAAANSUhEUgAAAAIAAAAECAAAAACBhLHlAAAAFElEQVR4nGNg+M/wn4ExioGB6wQAFJ4DLDpEFxkAAAAASUVORK5CYII="
+    return {"sheet": {"names": ["as it is", "<fog>"], "width": 2, "height": 2, "columns": 1, "png": png}}
+
+
 def _lenet_rows() -> list[Row]:
     parts = tuple(
         PartRow(name=name, value=value, low=value - 0.018, high=min(1.0, value + 0.015), n=1000)

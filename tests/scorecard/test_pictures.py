@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import base64
 import random
 import re
 import subprocess
 import sys
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
@@ -13,10 +15,11 @@ from xml.etree import ElementTree as ET
 import matplotlib as mpl
 import numpy as np
 import pytest
+from PIL import Image
 
 from pytest_robustness.scorecard import PartRow, figures
 from pytest_robustness.scorecard.pictures import draw
-from tests.scorecard.sample import at_least, confusion, histograms, make_row, reliability, surface
+from tests.scorecard.sample import at_least, confusion, contact_sheet, histograms, make_row, reliability, roc, surface
 
 PARTS = tuple(PartRow(name=f"$part_{i}^ <b>&", value=i / 4, low=i / 5, high=i / 3, n=9) for i in range(3))
 
@@ -25,6 +28,16 @@ ROWS = {
     "reliability": make_row("calibration", "ece", 0.01, details=reliability()),
     "confusion": make_row("accuracy", details=confusion()),
     "histograms": make_row("ood", "auroc", details=histograms()),
+    "roc": make_row("ood", "auroc", details=roc()),
+    "roc curves": make_row(
+        "ood",
+        "auroc",
+        details=roc("near/kmnist", "near/$notmnist", "far/noise"),
+        parts=tuple(
+            PartRow(name=name, value=0.9, low=0.8, high=0.95, n=9)
+            for name in ("near/kmnist", "near/$notmnist", "far/noise")
+        ),
+    ),
     "parts": make_row("corruption", "worst", parts=PARTS, threshold=at_least(0.3)),
 }
 
@@ -49,6 +62,31 @@ def test_ids_and_colors_belong_to_the_page(name: str) -> None:
     assert "var(--" in svg
     assert "http" not in svg
     assert "<metadata" not in svg
+
+
+def test_every_curve_has_its_name_and_area() -> None:
+    ((title, svg),) = draw(ROWS["roc curves"], "p")
+    assert title == "ROC curves"
+    for name in ("near/kmnist", "near/$notmnist", "far/noise"):
+        assert f"{name} 0.900" in svg
+
+
+def test_the_band_of_chance_is_told() -> None:
+    row = make_row("calibration", "ece", 0.01, details=reliability() | {"null_band": {"high": 0.0093}})
+    ((_, svg),) = draw(row, "p")
+    assert "up to 0.0093" in svg
+
+
+def test_a_contact_sheet_is_an_image_with_names() -> None:
+    ((title, text),) = draw(make_row("corruption", "accuracy", details=contact_sheet()), "p")
+    element = ET.fromstring(text.replace('.png">', '.png"/>').replace('=">', '="/>'))
+    assert title == "Contact sheet"
+    assert [item.text for item in element.iter("li")] == ["as it is", "<fog>"]
+    (image,) = element.iter("img")
+    assert (image.get("width"), image.get("height")) == ("2", "4")
+    kind, _, content = image.attrib["src"].partition(",")
+    assert kind == "data:image/png;base64"
+    assert Image.open(BytesIO(base64.b64decode(content))).size[1] > 0
 
 
 def test_rows_without_details_have_no_picture() -> None:

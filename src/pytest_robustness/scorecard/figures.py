@@ -101,6 +101,9 @@ def reliability(row: Row) -> Figure:
     total = sum(entry["n"] for entry in bins)
     bottom.bar(left, [entry["n"] / total for entry in bins], width, align="edge", color=MUTED, alpha=0.6)
     bottom.set(xlabel="confidence", ylabel="share", ylim=(0, None))
+    if band := row.details.get("null_band"):
+        text = f"by chance, a calibrated model has an {row.metric.upper()} of up to {band['high']:.4f}"
+        top.annotate(text, (0.98, 0.03), xycoords="axes fraction", ha="right", fontsize=8, color=MUTED)
     _percent_axes(top.xaxis, top.yaxis, bottom.yaxis)
     return figure
 
@@ -185,6 +188,30 @@ def histograms(row: Row) -> Figure:
     axes.legend(frameon=False, loc="upper right")
     _percent_axes(axes.yaxis)
     return figure
+
+
+def roc(row: Row) -> Figure:
+    """Draw the share of outliers caught against the share of inliers flagged, a curve for each set of outliers."""
+    sets = row.details.get("sets")
+    curves = {name: entry["roc"] for name, entry in sets.items()} if sets else {"": row.details["roc"]}
+    areas = {part.name: part.value for part in row.parts} or {"": row.value}
+    figure = _figure(_WIDTH, 4.2)
+    axes = figure.subplots()
+    axes.plot([0, 1], [0, 1], color=MUTED, linewidth=1, linestyle=(0, (4, 3)))
+    drawn = {BLUE: 0, ORANGE: 0}
+    for name, curve in curves.items():
+        color = ORANGE if name.startswith("far/") else BLUE
+        label = f"{one_line(name)} {value_text('auroc', areas[name])}".strip()
+        style = _LINES[drawn[color] % len(_LINES)]
+        drawn[color] += 1
+        axes.plot(curve["fpr"], curve["tpr"], color=color, linewidth=1.6, linestyle=style, label=label)
+    axes.set(xlim=(0, 1), ylim=(0, 1.01), xlabel="inliers flagged", ylabel="outliers caught")
+    axes.legend(frameon=False, loc="lower right", title="AUROC")
+    _percent_axes(axes.xaxis, axes.yaxis)
+    return figure
+
+
+_LINES: tuple[Any, ...] = ("solid", (0, (6, 2)), (0, (1, 1.5)), (0, (6, 2, 1, 2)), (0, (3, 2)))
 
 
 def _percent_axes(*axes: Any) -> None:

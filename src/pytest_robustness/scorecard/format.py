@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from pytest_robustness.scorecard.card import Scorecard
     from pytest_robustness.scorecard.rows import BoundRow, DataCard, ModelCard, PartRow, Row
 
-SHARES = frozenset({"accuracy", "worst", "mean", "area", "max_drop", "fpr95"})
+SHARES = frozenset({"accuracy", "worst", "mean", "area", "max_drop", "fpr95", "fpr95_in"})
 """Metrics that are a share of images or of an area, shown in percent; all others are shown as plain numbers."""
 
 _METRIC_LABELS = {
@@ -26,11 +26,23 @@ _METRIC_LABELS = {
     "auroc": "AUROC",
     "aupr_out": "AUPR out",
     "aupr_in": "AUPR in",
+    "near_auroc": "AUROC near",
+    "far_auroc": "AUROC far",
+    "worst_auroc": "worst AUROC",
     "fpr95": "FPR at 95 % TPR",
+    "fpr95_in": "FPR at 95 % TPR, inliers positive",
     "ece": "ECE",
     "ace": "adaptive ECE",
+    "classwise_ece": "classwise ECE",
+    "debiased_ece": "debiased calibration error",
+    "smooth_ece": "smooth ECE",
+    "worst_ece": "worst ECE",
     "rms": "RMS calibration error",
+    "rms_hendrycks": "RMS calibration error without the last bin",
     "brier": "Brier",
+    "brier_reliability": "Brier reliability",
+    "brier_resolution": "Brier resolution",
+    "brier_uncertainty": "Brier uncertainty",
     "nll": "NLL",
 }
 
@@ -101,13 +113,17 @@ def metric_label(family: str, metric: str) -> str:
 
 def parameters_label(parameters: Mapping[str, Any]) -> str:
     """Shorten parameters to a few words: ``pgd linf eps=0.1 steps=40``, ``gamma=0.5..2``."""
-    named = [str(parameters[name]) for name in _NAMED_BY_VALUE if parameters.get(name) not in (None, "", [])]
+    named = [_listed(parameters[name]) for name in _NAMED_BY_VALUE if parameters.get(name) not in (None, "", [])]
     others = [
         f"{len(value)} {name}" if isinstance(value, list | tuple) and len(value) > 3 else f"{name}={_short(value)}"
         for name, value in parameters.items()
         if name not in _NAMED_BY_VALUE and value not in (None, "", [], {})
     ]
     return one_line(" ".join(named + others))
+
+
+def _listed(value: object) -> str:
+    return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
 
 
 def check_label(row: Row) -> str:

@@ -122,7 +122,7 @@ def _bar(row: Row, entry: Row | PartRow, *, bounded: bool = True) -> dict[str, f
     low = entry.low if math.isfinite(entry.low) else entry.value
     high = entry.high if math.isfinite(entry.high) else entry.value
     bound = row.threshold.bound if row.threshold and bounded else None
-    unit = row.metric in words.SHARES or row.metric.startswith("au")
+    unit = row.metric in words.SHARES or "auroc" in row.metric or row.metric.startswith("aupr")
     end = 1.0 if unit else 1.25 * max(high, bound or 0.0, 1e-12)
     places = {"low": low, "high": high, "value": entry.value} | ({} if bound is None else {"bound": bound})
     return {name: round(100 * min(max(place / end, 0.0), 1.0), 2) for name, place in places.items()}

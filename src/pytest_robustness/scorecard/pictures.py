@@ -1,10 +1,11 @@
-"""Pictures of measurements as SVG elements for a page; the same input gives the same text, to the byte."""
+"""Pictures of measurements as elements for a page; the same input gives the same text, to the byte."""
 
 from __future__ import annotations
 
 import io
 import re
 import warnings
+from html import escape
 from typing import TYPE_CHECKING, Any
 
 from pytest_robustness.scorecard.figures import (
@@ -18,9 +19,10 @@ from pytest_robustness.scorecard.figures import (
     histograms,
     part_bars,
     reliability,
+    roc,
     surface,
 )
-from pytest_robustness.scorecard.format import SHARES
+from pytest_robustness.scorecard.format import SHARES, one_line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -57,6 +59,8 @@ PICTURES: Mapping[str, tuple[str, Callable[[Row], Figure]]] = {
     "bins": ("Reliability diagram", reliability),
     "confusion": ("Confusion matrix", confusion),
     "edges": ("Anomaly scores", histograms),
+    "roc": ("ROC curve", roc),
+    "sets": ("ROC curves", roc),
 }
 """Key of a row's details that a picture needs -> its title and how it is drawn."""
 
@@ -73,12 +77,21 @@ def draw(row: Row, prefix: str) -> list[tuple[str, str]]:
     Returns
     -------
     list of (str, str)
-        Title and SVG text of each picture.
+        Title and HTML text of each picture: SVG, or an image inside.
     """
     kinds = [(title, make) for key, (title, make) in PICTURES.items() if row.details.get(key)]
     if row.family == "corruption" and row.parts and row.metric in SHARES:
         kinds.append(("Corruption by corruption", part_bars))
-    return [(title, _svg(make, row, f"{prefix}-{index}-", title)) for index, (title, make) in enumerate(kinds)]
+    drawn = [(title, _svg(make, row, f"{prefix}-{index}-", title)) for index, (title, make) in enumerate(kinds)]
+    return drawn + ([("Contact sheet", contact_sheet(row.details["sheet"]))] if row.details.get("sheet") else [])
+
+
+def contact_sheet(sheet: Mapping[str, Any]) -> str:
+    """Return the examples of a row under its corruptions as an element of a page, each row of them beside its name."""
+    names = "".join(f"<li>{escape(one_line(name))}</li>" for name in sheet["names"])
+    size = f'width="{sheet["width"] * sheet["columns"]}" height="{sheet["height"] * len(sheet["names"])}"'
+    image = f'<img alt="Examples, a row for each corruption" {size} src="data:image/png;base64,{sheet["png"]}">'
+    return f'<div class="contact"><ol>{names}</ol>{image}</div>'
 
 
 def _svg(make: Callable[[Row], Figure], row: Row, prefix: str, title: str) -> str:
