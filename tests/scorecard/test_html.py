@@ -12,7 +12,7 @@ import pytest
 from pytest_robustness.scorecard import PartRow, Scorecard
 from pytest_robustness.scorecard.format import row_value
 from pytest_robustness.scorecard.html import render_html
-from tests.scorecard.sample import LENET, at_least, at_most, make_card, make_row, payload, surface
+from tests.scorecard.sample import LENET, at_least, at_most, contact_sheet, make_card, make_row, payload, surface
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -105,6 +105,28 @@ def test_each_picture_is_drawn_once(page: Page) -> None:
         "Corruption by corruption",
         "Reliability diagram",
     ]
+
+
+def test_parts_are_drawn_once_beside_what_only_one_of_their_metrics_has() -> None:
+    parts = tuple(PartRow(name=name, value=0.9, low=0.8, high=0.95, n=9) for name in ("fog", "scale"))
+    mean = make_row("corruption", parts=parts, details=contact_sheet(), threshold=at_least(0.5), verdict="passed")
+    text = render_html(make_card([mean, make_row("corruption", "worst", 0.9, parts=parts, headline=False)]))
+    assert text.count("<h3>Corruption by corruption</h3>") == 1
+    assert text.count("<h3>Contact sheet</h3>") == 1
+
+
+def test_what_was_only_measured_beside_is_folded_away() -> None:
+    rows = [
+        make_row("calibration", "ece", 0.01),
+        make_row("calibration", "nll", 0.02, headline=False),
+        make_row("calibration", "ace", 0.03, headline=False),
+        make_row("calibration", "brier", 0.04, headline=False, threshold=at_most(0.1), verdict="passed"),
+    ]
+    before, folded = render_html(make_card(rows)).split('<details class="further sheet">')
+    folded = folded[: folded.index('<p class="legend">')]
+    assert "2 further metrics, only measured" in folded
+    assert all(shown in before for shown in ("0.0100", "0.0400"))
+    assert all(hidden in folded and hidden not in before for hidden in ("0.0200", "0.0300"))
 
 
 def test_the_same_card_gives_the_same_page(card: Scorecard, text: str) -> None:

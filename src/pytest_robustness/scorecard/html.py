@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_robustness.scorecard import format as words
 from pytest_robustness.scorecard.builtin import finite
-from pytest_robustness.scorecard.pictures import draw
+from pytest_robustness.scorecard.pictures import PARTS_TITLE, draw
 
 if TYPE_CHECKING:
     from pytest_robustness.scorecard.card import Scorecard
@@ -70,11 +70,16 @@ def _blocks(card: Scorecard) -> list[dict[str, Any]]:
                 "data": words.one_line(data.name),
                 "images": words.images_text(data),
                 "interval": words.interval_heading(rows),
-                "rows": entries,
+                "rows": [entry for entry in entries if _stands_out(entry["row"])],
+                "further": [entry for entry in entries if not _stands_out(entry["row"])],
                 "pictures": _pictures(rows, f"p{index}"),
             }
         )
     return views
+
+
+def _stands_out(row: Row) -> bool:
+    return row.headline or words.is_judged(row)
 
 
 def _row_view(row: Row, number: int, fresh: tuple[PartRow, ...]) -> dict[str, Any]:
@@ -134,8 +139,10 @@ def _pictures(rows: list[Row], prefix: str) -> list[dict[str, str]]:
     for index, row in sorted(
         enumerate(rows), key=lambda pair: (not words.is_judged(pair[1]), pair[1].metric != "worst")
     ):
-        content = json.dumps([row.family, finite(row.to_dict()["parameters"]), finite(row.details)], sort_keys=True)
+        plain = row.to_dict()
         for title, svg in draw(row, f"{prefix}-{index}"):
+            drawn_from = plain["parts"] if title == PARTS_TITLE else row.details
+            content = json.dumps([row.family, finite([plain["parameters"], drawn_from])], sort_keys=True)
             caption = f"{words.check_label(row)}: {words.row_value(row)}"
             drawn.setdefault((content, title), {"title": title, "caption": caption, "svg": svg})
     return list(drawn.values())

@@ -65,6 +65,10 @@ PICTURES: Mapping[str, tuple[str, Callable[[Row], Figure]]] = {
 """Key of a row's details that a picture needs -> its title and how it is drawn."""
 
 
+PARTS_TITLE = "Corruption by corruption"
+"""Title of the picture that is drawn from a row's parts."""
+
+
 def draw(row: Row, prefix: str) -> list[tuple[str, str]]:
     """Draw every picture that a row has the details for.
 
@@ -81,7 +85,7 @@ def draw(row: Row, prefix: str) -> list[tuple[str, str]]:
     """
     kinds = [(title, make) for key, (title, make) in PICTURES.items() if row.details.get(key)]
     if row.family == "corruption" and row.parts and row.metric in SHARES:
-        kinds.append(("Corruption by corruption", part_bars))
+        kinds.append((PARTS_TITLE, part_bars))
     drawn = [(title, _svg(make, row, f"{prefix}-{index}-", title)) for index, (title, make) in enumerate(kinds)]
     return drawn + ([("Contact sheet", contact_sheet(row.details["sheet"]))] if row.details.get("sheet") else [])
 
