@@ -16,7 +16,6 @@ from pytest_robustness.transforms.common import SEVERITIES, corrupt_common
 from pytest_robustness.transforms.common.batch import Batch
 from pytest_robustness.transforms.common.blur import disk, drawn_out
 from pytest_robustness.transforms.common.digital import _affine, bilinear
-from pytest_robustness.transforms.common.plasma import numbers_of, plasma, side_for
 from pytest_robustness.transforms.common.weather import frost_texture
 
 
@@ -133,38 +132,6 @@ def test_zoom_blur_is_the_mean_of_enlargements(severity, last):
         total = total + large[cut : cut + 32, cut : cut + 32]
     expected = 255 * total / (len(factors) + 1)
     assert np.abs(corrupt_common(image, "zoom_blur", severity=severity)[0] - expected).max() <= 0.51
-
-
-def test_plasma_is_the_diamond_square_algorithm():
-    size, decay = 8, 2.5
-    uniform = np.random.default_rng(3).random((1, numbers_of(size)))
-    draws = iter(2 * uniform[0] - 1)
-    heights, reach, step = np.zeros((size, size)), 100.0, size
-    while step >= 2:
-        half = step // 2
-        places = [(y, x) for y in range(0, size, step) for x in range(0, size, step)]
-
-        def fill(y, x, around, reach=reach):
-            mean = np.mean([heights[(y + dy) % size, (x + dx) % size] for dy, dx in around])
-            heights[y, x] = mean + reach**2 * next(draws)
-
-        diamond = [(-half, 0), (half, 0), (0, -half), (0, half)]
-        for y, x in places:
-            fill(y + half, x + half, [(a, b) for a in (-half, half) for b in (-half, half)])
-        for y, x in places:
-            fill(y, x + half, diamond)
-        for y, x in places:
-            fill(y + half, x, diamond)
-        reach, step = reach / decay, half
-    expected = (heights - heights.min()) / np.ptp(heights)
-    assert plasma(uniform, size, decay)[0] == pytest.approx(expected, abs=1e-5)
-
-
-def test_plasma_covers_the_image():
-    assert [side_for(*shape) for shape in ((28, 28), (32, 32), (33, 28), (28, 200))] == [32, 32, 64, 256]
-    maps = plasma(np.random.default_rng(0).random((20, numbers_of(32))), 32, 2.0)
-    assert (maps.min(axis=(1, 2)) == 0).all()
-    assert (maps.max(axis=(1, 2)) == 1).all()
 
 
 @pytest.mark.parametrize(("severity", "weight"), levels(0.2, 0.5, 0.75, 1, 1.5))

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pytest_robustness.transforms.weather import fog, fog_maps, fog_side, spatter
+from pytest_robustness.transforms.plasma import corners, side_over
+from pytest_robustness.transforms.weather import fog, fog_side, spatter
 
 
 def plain_map(numbers: np.ndarray, side: int, decay: float) -> np.ndarray:
@@ -33,7 +34,7 @@ def plain_map(numbers: np.ndarray, side: int, decay: float) -> np.ndarray:
 @pytest.mark.parametrize(("side", "height", "width"), [(16, 16, 16), (32, 5, 12), (64, 9, 28), (2, 1, 2)])
 def test_fog_is_the_corner_of_a_plasma_fractal(side, height, width, decay):
     numbers = np.random.default_rng(0).integers(0, 65536, (3, side * side), dtype=np.uint16)
-    maps = fog_maps(numbers, height, width, decay)
+    maps = corners(numbers, height, width, decay)
     assert maps.shape == (3, height, width)
     for own, found in zip(numbers, maps, strict=True):
         np.testing.assert_allclose(found, plain_map(own, side, decay)[:height, :width], atol=1e-5)
@@ -41,7 +42,7 @@ def test_fog_is_the_corner_of_a_plasma_fractal(side, height, width, decay):
 
 def test_maps_reach_from_zero_to_one():
     numbers = np.random.default_rng(0).integers(0, 65536, (20, 64 * 64), dtype=np.uint16)
-    maps = fog_maps(numbers, 64, 64, 1.4)
+    maps = corners(numbers, 64, 64, 1.4)
     np.testing.assert_array_equal(maps.min(axis=(1, 2)), 0)
     np.testing.assert_array_equal(maps.max(axis=(1, 2)), 1)
 
@@ -51,12 +52,17 @@ def test_maps_are_large_enough(size, side):
     assert fog_side(*size) == side
 
 
+def test_maps_have_the_side_that_is_needed():
+    sides = [side_over(*shape, least=32) for shape in ((28, 28), (32, 32), (33, 28), (28, 200))]
+    assert sides == [32, 32, 64, 256]
+
+
 @pytest.mark.parametrize("brightest", [255, 100, 0])
 def test_fog_is_scaled_to_the_brightest_pixel(brightest):
     images = np.zeros((1, 3, 28, 28), np.uint8)
     images[0, 1, 5, 6] = brightest
     numbers = np.random.default_rng(3).integers(0, 65536, (1, 65536), dtype=np.uint16)
-    x, m, f = images / 255, brightest / 255, fog_maps(numbers, 28, 28, 1.4)[:, None]
+    x, m, f = images / 255, brightest / 255, corners(numbers, 28, 28, 1.4)[:, None]
     expected = np.minimum(255 * (x + 3 * f) * m / (m + 3), 255)
     assert np.abs(fog(images, numbers, thickness=3.0, decay=1.4) - expected).max() <= 0.5 + 1e-3
 

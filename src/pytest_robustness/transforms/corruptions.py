@@ -12,8 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from pytest_robustness.errors import ParameterError, unknown_name
+from pytest_robustness.transforms.checks import checked_ids, checked_images
 from pytest_robustness.transforms.mnist_c import REGISTRY, Corruption, Draws
-from pytest_robustness.transforms.random import checked_id
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -98,8 +98,8 @@ def corrupt(
         raise unknown_name("corruption", name, CORRUPTIONS)
     corruption = REGISTRY[name]
     constants = corruption.levels[_checked_level(name, corruption, severity) - 1]
-    pixels = _checked_images(images)
-    known = list(range(len(pixels))) if ids is None else _checked_ids(ids, len(pixels))
+    pixels = checked_images(images, smallest=SMALLEST_SIDE)
+    known = checked_ids(ids, len(pixels))
     corrupted = np.empty_like(pixels, order="C")
     together = max(1, PIXELS_TOGETHER // corruption.pixels(pixels.shape[1:]))
     for start in range(0, len(pixels), together):
@@ -127,35 +127,3 @@ def _checked_level(name: str, corruption: Corruption, severity: object) -> int:
             allowed=f"whole numbers from 1 to {levels}, or None for the level of MNIST-C, {corruption.standard}",
         )
     return int(severity)
-
-
-def _checked_images(images: npt.ArrayLike) -> Images:
-    pixels = np.asarray(images)
-    if pixels.dtype != np.uint8:
-        raise ParameterError(
-            "corruptions need 8-bit images",
-            got=str(pixels.dtype),
-            allowed="uint8",
-            mend="Convert floats in [0, 1] with numpy.rint(255 * images).astype(numpy.uint8).",
-        )
-    if pixels.ndim not in (3, 4) or (pixels.ndim == 4 and pixels.shape[1] not in (1, 3)) or 0 in pixels.shape[1:]:
-        raise ParameterError(
-            "images have an impossible shape",
-            got=pixels.shape,
-            allowed="(N, H, W), or (N, C, H, W) with C = 1 (grey) or 3 (RGB)",
-            mend="Move channels to the front with numpy.moveaxis(images, -1, 1) where they are last.",
-        )
-    if min(pixels.shape[-2:]) < SMALLEST_SIDE:
-        raise ParameterError(
-            "images are too small to be corrupted",
-            got=f"{pixels.shape[-2]} x {pixels.shape[-1]} pixels",
-            allowed=f"at least {SMALLEST_SIDE} x {SMALLEST_SIDE}",
-        )
-    return pixels
-
-
-def _checked_ids(ids: Iterable[int], n: int) -> list[int]:
-    known = [checked_id(i) for i in ids]
-    if len(known) != n:
-        raise ParameterError("there must be one id for each image", got=f"{len(known)} ids", allowed=f"{n} ids")
-    return known

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
-from pytest_robustness.transforms.random import sample_draw, sample_normal, sample_uniform
+from pytest_robustness.transforms.random import sample_draw, sample_normal, sample_uniform, sample_words
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -59,6 +59,10 @@ class Batch:
     def normal(self, name: str, shape: tuple[int, ...]) -> Floats:
         """Draw standard normal numbers for each image: shape (N, *shape)."""
         return sample_normal(self.seed, f"common/{name}", self.ids, shape).astype(np.float32)
+
+    def words(self, name: str, n: int) -> npt.NDArray[np.uint16]:
+        """Draw whole numbers from 0 to 65535 for each image: shape (N, n)."""
+        return sample_words(self.seed, f"common/{name}", self.ids, n)
 
     def draw(self, name: str, take: Callable[[np.random.Generator, npt.NDArray[np.uint8]], npt.ArrayLike]) -> Floats:
         """Let `take` draw for each image, from its generator and the image: shape (N, C, H, W)."""

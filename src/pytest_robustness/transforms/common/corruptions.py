@@ -8,12 +8,12 @@ import numpy as np
 import numpy.typing as npt
 
 from pytest_robustness.errors import ParameterError, unknown_name
+from pytest_robustness.transforms.checks import checked_ids, checked_images
 from pytest_robustness.transforms.common import blur, digital, noise, weather
 from pytest_robustness.transforms.common.batch import Batch
-from pytest_robustness.transforms.random import checked_id
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable
 
 SEVERITIES = (1, 2, 3, 4, 5)
 """The levels of every common corruption."""
@@ -103,8 +103,10 @@ def corrupt_common(
         raise unknown_name("common corruption", name, COMMON)
     if isinstance(severity, bool) or severity not in SEVERITIES:
         raise ParameterError("a severity is out of range", got=severity, allowed="1, 2, 3, 4 or 5")
-    pixels = _checked_images(images)
-    known_ids = _checked_ids(range(len(pixels)) if ids is None else ids, len(pixels))
+    pixels = checked_images(
+        images, smallest=SMALLEST, mend="Use the corruptions of MNIST-C (suite mnist-c-generated) instead."
+    )
+    known_ids = checked_ids(ids, len(pixels))
     stacked = pixels if pixels.ndim == 4 else pixels[:, None]
     corrupted = np.empty_like(stacked)
     rows = max(1, _CHUNK // max(1, stacked[:1].size))
@@ -119,36 +121,3 @@ def _as_bytes(values: npt.NDArray[Any]) -> npt.NDArray[np.uint8]:
         return values
     rounded: npt.NDArray[np.uint8] = np.rint(np.clip(values, 0, 1) * 255).astype(np.uint8)
     return rounded
-
-
-def _checked_images(images: npt.ArrayLike) -> npt.NDArray[np.uint8]:
-    pixels = np.asarray(images)
-    if pixels.dtype != np.uint8:
-        raise ParameterError(
-            "corruptions need 8-bit images",
-            got=str(pixels.dtype),
-            allowed="uint8",
-            mend="Convert floats in [0, 1] with numpy.rint(255 * images).astype(numpy.uint8).",
-        )
-    if pixels.ndim not in (3, 4) or (pixels.ndim == 4 and pixels.shape[1] not in (1, 3)):
-        raise ParameterError(
-            "images have an impossible shape",
-            got=pixels.shape,
-            allowed="(N, H, W), or (N, C, H, W) with C = 1 (grey) or 3 (RGB)",
-            mend="Move channels to the front with numpy.moveaxis(images, -1, 1) where they are last.",
-        )
-    if min(pixels.shape[-2:]) < SMALLEST:
-        raise ParameterError(
-            "images are too small for the common corruptions",
-            got=f"{pixels.shape[-2]} x {pixels.shape[-1]} pixels",
-            allowed=f"at least {SMALLEST} x {SMALLEST}",
-            mend="Use the corruptions of MNIST-C (suite mnist-c-generated) instead.",
-        )
-    return pixels
-
-
-def _checked_ids(ids: Iterable[int], n: int) -> Sequence[int]:
-    known = [checked_id(i) for i in ids]
-    if len(known) != n:
-        raise ParameterError("there must be one id for each image", got=f"{len(known)} ids", allowed=f"{n} ids")
-    return known

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from pytest_robustness.transforms.common.batch import BASE_SIZE
 from pytest_robustness.transforms.common.blur import drawn_out, enlargement
-from pytest_robustness.transforms.common.plasma import numbers_of, plasma, side_for
 from pytest_robustness.transforms.photometric import brighten
+from pytest_robustness.transforms.plasma import corners, side_over
 
 if TYPE_CHECKING:
     import numpy.typing as npt
@@ -58,8 +59,8 @@ def frost(batch: Batch, severity: int) -> Floats:
     """Lay frost over the image with the weights of the release, `FROST`.
 
     The release takes photographs of frosted panes, which are not ours to ship. The texture here is made: bright ridges
-    where a map of heights (`plasma`) crosses its middle, over a second, softer map, in a bluish white on RGB images.
-    So the figures are not those of the release for this corruption, though its constants are the same.
+    where a map of heights crosses its middle, over a second, softer map, in a bluish white on RGB images. So the
+    figures are not those of the release for this corruption, though its constants are the same.
     """
     of_image, of_frost = FROST[severity - 1]
     texture = frost_texture(batch)
@@ -69,10 +70,7 @@ def frost(batch: Batch, severity: int) -> Floats:
 
 def frost_texture(batch: Batch) -> Floats:
     """Return the frost of each image, in [0, 1]: ndarray of shape (N, H, W)."""
-    height, width = batch.images.shape[-2:]
-    side = side_for(height, width)
-    uniform = batch.uniform("frost", (2, numbers_of(side)))
-    crystals, haze = (plasma(uniform[:, k], side, decay)[:, :height, :width] for k, decay in ((0, 1.75), (1, 2.5)))
+    crystals, haze = _maps(batch, "frost/crystals", 1.75), _maps(batch, "frost/haze", 2.5)
     ridges = (1 - np.abs(2 * crystals - 1)) ** 3
     return np.float32(0.7) * ridges + np.float32(0.3) * haze
 
@@ -80,9 +78,7 @@ def frost_texture(batch: Batch) -> Floats:
 def fog(batch: Batch, severity: int) -> Floats:
     """Add a map of heights, `FOG`, and scale back to the brightest value of the image."""
     weight, decay = FOG[severity - 1]
-    height, width = batch.images.shape[-2:]
-    side = side_for(height, width)
-    clouds = plasma(batch.uniform("fog", (numbers_of(side),)), side, decay)[:, None, :height, :width]
+    clouds = _maps(batch, "fog", decay)[:, None]
     brightest = batch.unit.max(axis=(1, 2, 3), keepdims=True)
     foggy: Floats = (batch.unit + np.float32(weight) * clouds) * (brightest / (brightest + np.float32(weight)))
     return foggy
@@ -91,6 +87,13 @@ def fog(batch: Batch, severity: int) -> Floats:
 def brightness(batch: Batch, severity: int) -> npt.NDArray[np.uint8]:
     """Add `BRIGHTNESS` to the value (HSV) of each pixel; hue and saturation stay."""
     return brighten(batch.images, BRIGHTNESS[severity - 1])
+
+
+def _maps(batch: Batch, name: str, decay: float) -> Floats:
+    """Return a map of heights over each image, in [0, 1]: ndarray of shape (N, H, W)."""
+    height, width = batch.images.shape[-2:]
+    side = side_over(height, width, least=BASE_SIZE)
+    return corners(batch.words(name, side * side), height, width, decay)
 
 
 def _grey(images: Floats) -> Floats:
