@@ -193,11 +193,17 @@ def _show(payloads: list[Payload], settings: Settings, options: argparse.Namespa
 def _data_list(_: argparse.Namespace) -> int:
     from tabulate import tabulate
 
-    from pytest_robustness.datasets import describe
+    from pytest_robustness.datasets import describe, describe_mnist_c
 
     rows = [
-        (info.name, f"{info.n:,}", "x".join(map(str, info.shape)), info.location or "not here", info.licence)
-        for info in describe()
+        (
+            info.name,
+            f"{info.n:,}" + (f" x {info.copies}" if info.copies > 1 else ""),
+            "x".join(map(str, info.shape)),
+            info.location or "not here",
+            info.licence,
+        )
+        for info in (*describe(), describe_mnist_c())
     ]
     widths = [None, None, None, 34, 44]
     _say(tabulate(rows, headers=["name", "images", "shape", "where", "licence"], maxcolwidths=widths))

@@ -6,10 +6,7 @@ The downloads are real ones, from a server on this machine.
 from __future__ import annotations
 
 import hashlib
-import http.server
 import os
-import threading
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import pytest
@@ -18,45 +15,13 @@ from pytest_robustness.datasets import data_folder, dataset_names, describe, fet
 from pytest_robustness.errors import DatasetError, DataUnavailableError, ParameterError
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
+
+    from tests.datasets.conftest import Server
 
 CONTENT = b"some content" * 9000
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
 FILE = "set/file.gz"
-
-
-@dataclass
-class Server:
-    """A web server for a folder, which counts what it was asked for."""
-
-    folder: Path
-    url: str = ""
-    requests: list[str] = field(default_factory=list)
-    stop: object = None
-
-
-@pytest.fixture
-def server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    served = Server(tmp_path / "served")
-    served.folder.mkdir()
-
-    class Handler(http.server.SimpleHTTPRequestHandler):
-        def __init__(self, *args: object) -> None:
-            super().__init__(*args, directory=str(served.folder))
-
-        def log_message(self, text: str, *args: object) -> None:
-            served.requests.append(text % args)
-
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler) as web:
-        thread = threading.Thread(target=web.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        served.url = f"http://127.0.0.1:{web.server_port}/file.gz"
-        served.stop = web.shutdown
-        yield served
-        web.shutdown()
-        thread.join()
 
 
 def download(server: Server, cache: Path, **options: object) -> Path:
@@ -174,7 +139,7 @@ def test_the_known_hashes_are_those_of_the_real_files(data_dir: Path, name: str)
 def test_names() -> None:
     assert dataset_names() == ("digits", "mnist-5k", "mnist", "fashion-mnist", "kmnist", "notmnist")
     assert fetch("digits") == []
-    with pytest.raises(ParameterError, match=r"unknown data set: got 'mnits'.*Did you mean 'mnist'.*\.npz"):
+    with pytest.raises(ParameterError, match=r"unknown data set: got 'mnits'; .*, mnist-c\. Did you mean 'mnist'"):
         fetch("mnits")
 
 

@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pytest
+import torch
 
-from pytest_robustness.datasets import as_dataset, fitting_name, load_dataset, load_fitting, load_outliers
+from pytest_robustness.datasets import as_dataset, checked_fit, load_dataset, load_fitting, load_outliers
+from pytest_robustness.datasets.fitting import fitting_name
 from pytest_robustness.datasets.overlap import overlap
 from pytest_robustness.errors import DatasetError, ParameterError
 
@@ -57,8 +59,39 @@ def test_unusable(source: object, message: str) -> None:
 
 def test_names() -> None:
     assert (fitting_name("MNIST_train"), fitting_name("Digits")) == ("mnist-train", "digits")
-    with pytest.raises(ParameterError, match="unknown data set: got 'mnits'"):
+    known = "digits, .*notmnist, mnist-train, fashion-mnist-train"
+    with pytest.raises(
+        ParameterError, match=rf"unknown data set to fit on: got 'mnits-train'; allowed: {known}\. .*'mnist-train'"
+    ):
         fitting_name("mnits-train")
+    with pytest.raises(ParameterError, match="mnist-c is no data set of its own"):
+        fitting_name("mnist-c")
+
+
+@pytest.mark.parametrize(
+    "images", [REST.images, torch.zeros(4, 8, 8), [REST.images[0]]], ids=["array", "tensor", "list"]
+)
+def test_images_alone_are_not_enough(images: object) -> None:
+    for call in (checked_fit, lambda fit: load_fitting(fit, like=LIKE)):
+        with pytest.raises(DatasetError, match=r"need labels beside the images: got '.*'; allowed: \(images, labels\)"):
+            call(images)
+
+
+@pytest.mark.parametrize("kind", ["float16", "a division", "float64 noise"])
+def test_rounded_copies_are_found(kind: str) -> None:
+    pixels = LIKE.images.astype(np.float64) / 255
+    noise = np.random.default_rng(0).uniform(-1, 1, pixels.shape) / 600
+    copies = {
+        "float16": pixels.astype(np.float16),
+        "a division": (LIKE.images * np.float32(1 / 255)).clip(0, 1),
+        "float64 noise": (pixels + noise).clip(0, 1),
+    }
+    found = as_dataset((copies[kind], LIKE.labels))
+    assert overlap(found, LIKE) == overlap(LIKE, found) == 1.0
+    # A grey level more is another image.
+    assert overlap(as_dataset((np.minimum(LIKE.images, 254) + np.uint8(1), LIKE.labels)), LIKE) == 0.0
+    with pytest.raises(DatasetError, match=r"they are images of digits: got '100\.0%"):
+        load_outliers(copies[kind], like=LIKE)
 
 
 def test_overlap_is_seen_from_the_smaller_set() -> None:

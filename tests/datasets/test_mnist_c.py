@@ -9,7 +9,7 @@ import numpy as np
 import pooch
 import pytest
 
-from pytest_robustness.datasets import Dataset, load_dataset, load_mnist_c, mnist_c_corruptions
+from pytest_robustness.datasets import Dataset, archive, fetch, load_dataset, load_mnist_c, mnist_c_corruptions
 from pytest_robustness.errors import DatasetError, DataUnavailableError, ParameterError
 
 LABELS = np.arange(10_000) % 7
@@ -97,7 +97,8 @@ def test_missing_files_say_where_to_get_them(tmp_path: Path, monkeypatch: pytest
     monkeypatch.setenv("PYTEST_ROBUSTNESS_DATA", str(tmp_path / "own"))
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     monkeypatch.setenv("HOME", str(tmp_path / "cache"))
-    for call in (mnist_c_corruptions, lambda: load_mnist_c("fog", like=like())):
+    monkeypatch.setattr(archive, "URL", "http://127.0.0.2:9/mnist_c.zip")  # nothing listens there
+    for call in (mnist_c_corruptions, lambda: fetch("mnist-c"), lambda: load_mnist_c("fog", like=like())):
         with pytest.raises(DataUnavailableError) as caught:
             call()
         for part in ("own/mnist_c", "https://zenodo.org/records/3239543", "mnist_c.zip", "mnist-c-generated"):

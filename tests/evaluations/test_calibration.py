@@ -12,6 +12,7 @@ from pytest_robustness.classifiers import load_classifier
 from pytest_robustness.datasets import as_dataset
 from pytest_robustness.errors import CapabilityError, ConfigurationError, ParameterError
 from pytest_robustness.evaluations import Calibration, Threshold, judge, make_requirement
+from pytest_robustness.evaluations.verdicts import RULES
 from pytest_robustness.metrics import (
     brier_decomposition,
     brier_score,
@@ -50,10 +51,12 @@ def test_metrics_are_those_of_the_functions(run, classifier, dataset):
         "brier_uncertainty": brier_decomposition(probabilities, labels).uncertainty,
     }
     assert set(found) == set(expected)
-    assert {name: found[name].value for name in expected} == pytest.approx(expected)
+    assert {name: found[name].value for name in expected} == pytest.approx(expected, nan_ok=True)
     assert found["brier"].value == pytest.approx(2 * brier_score_loss(labels, probabilities[:, 1]))
     assert [name for name, m in found.items() if m.higher_is_better] == ["brier_resolution"]
-    assert all(m.low <= m.value <= m.high for m in found.values())
+    # Ten samples: one bin of a hundred, and bins of one sample each.
+    assert {name for name, m in found.items() if np.isnan(m.value)} == {"rms_hendrycks", "debiased_ece"}
+    assert all(m.low <= m.value <= m.high for m in found.values() if not np.isnan(m.value))
     assert sum(bar["n"] for bar in found["ece"].details["bins"]) == 10
 
 
@@ -73,7 +76,9 @@ def test_by_hand(run):
 def test_certainty_that_is_wrong(run):
     found = {m.metric: m for m in run(Calibration(), model=always(1.0))}
     assert found["nll"].value == math.inf
-    assert (found["nll"].low, found["nll"].high) == (0.0, math.inf)
+    assert (found["nll"].low, found["nll"].high) == (math.inf, math.inf)
+    for rule in RULES:
+        assert judge(found["nll"], Threshold("nll", "<=", 100), rule=rule).decision == "failed"
     assert found["ece"].value == pytest.approx(0.6)
 
 
@@ -91,7 +96,10 @@ def test_labels_alone_have_no_calibration(run):
 def test_every_error_has_its_null_band(run, classifier, dataset):
     found = {m.metric: m for m in run(Calibration())}
     for name, m in found.items():
-        if name in ERRORS:
+        if np.isnan(m.value):
+            assert ("null_band" in m.details, m.noise_floor) == (False, 0)
+            assert judge(m, Threshold(name, "<=", 1), rule="regress").decision == "failed"
+        elif name in ERRORS:
             band = m.details["null_band"]
             assert 0 <= band["low"] <= band["mean"] <= 1
             assert m.noise_floor == band["high"] >= band["low"]
@@ -100,6 +108,21 @@ def test_every_error_has_its_null_band(run, classifier, dataset):
     expected = null_band(classifier.probabilities(dataset.images), expected_calibration_error)
     assert tuple(found["ece"].details["null_band"].values()) == pytest.approx(expected)
     assert json.loads(json.dumps(found["ece"].details)) == found["ece"].details
+
+
+@pytest.mark.parametrize("n", [1, 2, 5, 20, 50])
+def test_a_sample_without_mistakes_proves_little(run, n):
+    # Confident of all, right in all: 80 % accuracy is not ruled out by fewer than 17 samples, nor an ECE of 0.2.
+    images = np.zeros((n, 1, 4, 4), np.float32)
+    data = as_dataset((images, np.ones(n, np.int64)))
+    found = {m.metric: m for m in run(Calibration(), model=always(1 - 1e-9), data=data)}
+    # At 95 % the accuracy may be as low as 0.025 ** (1 / n), the exact lower end for n of n.
+    least = 1 - 0.025 ** (1 / n)
+    for name in ("ece", "ace", "mce", "rms", "smooth_ece"):
+        assert found[name].high >= min(0.999, least - 1e-6), name
+    assert found["classwise_ece"].high >= least / 2 - 1e-6
+    assert found["brier"].high >= 2 * least - 1e-6
+    assert found["nll"].high >= least * 20
 
 
 def calibrated(n, seed=0):

@@ -106,13 +106,14 @@ def test_the_engine_fits_once_and_measures_the_same(measured, held_out):
 
 def test_never_fitted_on_what_is_measured(run, measured, held_out):
     for same in (measured, measured.sample(200, seed=1)):
-        with pytest.raises(DatasetError, match="measured on the same images"):
+        with pytest.raises(DatasetError, match="cannot serve as fitting data"):
             run(Calibration(temperature=same), model=model_of(2.0), data=measured)
     both = np.concatenate([measured.images[:100], held_out.images])
     labels = np.concatenate([measured.labels[:100], held_out.labels])
     with pytest.raises(DatasetError, match=r"got '14\.3%"):
         run(Calibration(temperature=(both, labels)), model=model_of(2.0), data=measured)
-    with pytest.raises(DatasetError, match="same images"):  # a small part of the data, all of it in the fitting data
+    # A small part of the data, all of it in the fitting data.
+    with pytest.raises(DatasetError, match="cannot serve as fitting data"):
         run(Calibration(temperature=measured), model=model_of(2.0), data=measured.sample(10, seed=0))
 
 
@@ -148,7 +149,7 @@ def test_labels_alone_cannot_be_scaled(run, measured):
         (float("nan"), ParameterError, "temperature is out of range"),
         (float("inf"), ParameterError, "temperature is out of range"),
         (True, ParameterError, "temperature is out of range"),
-        ("mnist-5", ParameterError, "unknown data to fit the temperature on.*Did you mean 'mnist-5k'"),
+        ("mnist-5", ParameterError, "unknown data set.*Did you mean 'mnist-5k'"),
         ((np.zeros((2, 3, 3)), None), DatasetError, "no labels"),
         ({"a": 1}, DatasetError, "not a data set"),
     ],

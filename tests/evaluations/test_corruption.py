@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import math
 
 import numpy as np
@@ -11,6 +12,7 @@ from pytest_robustness.errors import ConfigurationError, DataUnavailableError, E
 from pytest_robustness.evaluations import CorruptionAccuracy, Subject, Threshold, judge, make_requirement
 from pytest_robustness.evaluations.baselines import BASELINES, Baseline
 from pytest_robustness.evaluations.corruption_suites import SUITES
+from pytest_robustness.evaluations.references import Reference
 from pytest_robustness.evaluations.summaries import lowest
 from pytest_robustness.metrics import binomial_interval, clustered_interval
 from pytest_robustness.transforms import MNIST_C, corrupt
@@ -146,8 +148,52 @@ def test_where_the_reference_errs_no_more_than_clean_there_is_no_relative_error(
 
 def test_a_reference_on_other_data_is_told(run, reference, dataset, monkeypatch):
     found = run(CorruptionAccuracy("mnist-c-generated", ("fog",), reference="lenet5"))
-    assert found[2].warnings == ("the reference lenet5 was measured on mnist, this model on arrays",)
-    assert found[0].warnings == ()
+    text = "the reference lenet5 was measured on mnist, this model on arrays"
+    for m in found[2:]:
+        assert (m.warnings, m.faults) == ((), (text,))
+        assert judge(m, Threshold(m.metric, "<=", 20, family="corruption")).decision == "failed"
+    for m in found[:2]:
+        assert m.warnings == m.faults == ()
+
+
+def test_samples_of_the_same_images_are_close_enough(run, dataset):
+    sample = dataclasses.replace(dataset, name="mnist-5k")
+    found = run(CorruptionAccuracy("mnist-c-generated", ("fog",), reference="lenet5"), data=sample)
+    assert found[2].warnings == ("the reference lenet5 was measured on mnist, this model on mnist-5k",)
+    assert found[2].faults == ()
+
+
+@pytest.mark.parametrize(
+    ("n", "data", "warned"), [(99, "arrays", 2), (100, "arrays", 0), (None, "arrays", 0), (99, "other", 2)]
+)
+def test_a_reference_on_few_images_is_told(run, monkeypatch, n, data, warned):
+    few = Reference("few", data, np.array([0.4]), 0.1, n)
+    monkeypatch.setattr("pytest_robustness.evaluations.corruption.load_reference", lambda *_: few)
+    found = run(CorruptionAccuracy("mnist-c-generated", ("fog",), reference="few.json"))
+    text = "the reference few was measured on 99 images: its own error of sampling is not in the interval"
+    assert [m.warnings for m in found] == [(), ()] + [(text,) if warned else ()] * 2
+    assert [len(m.faults) for m in found] == [0, 0] + [int(data == "other")] * 2
+
+
+def test_the_baseline_of_few_images_is_not_warned_of(run, reference):
+    # It was measured on as many as these.
+    assert run(CorruptionAccuracy("mnist-c-generated", ("fog",), reference=reference))[2].warnings == ()
+
+
+def test_a_relative_error_that_there_is_not_is_refused_when_it_is_asked_for():
+    keys = {"suite": "common", "reference": "lenet5"}
+    message = r"beside the reference lenet5, .* got \['jpeg_compression'\].*Leave out jpeg_compression"
+    with pytest.raises(ConfigurationError, match=message):
+        make_requirement("corruption", {**keys, "max_relative_mce": 2})
+    message = r"got \['defocus_blur', 'brightness'\].*Leave out defocus_blur, brightness"
+    chosen = {"corruptions": ["fog", "defocus_blur", "brightness"], "severities": [1]}
+    with pytest.raises(ConfigurationError, match=message):
+        make_requirement("corruption", {**keys, **chosen, "max_relative_mce": 2})
+    make_requirement("corruption", {**keys, "max_mce": 2})
+    make_requirement("corruption", {**keys, "corruptions": ["fog", "snow"], "max_relative_mce": 2})
+    make_requirement("corruption", {"reference": "lenet5", "max_relative_mce": 2})
+    # What a scorecard holds is known when it is read.
+    make_requirement("corruption", {**keys, "reference": "nowhere.json", "max_relative_mce": 2})
 
 
 def test_a_reference_is_read_before_the_model_is_asked(dataset):

@@ -56,6 +56,26 @@ def test_other_metrics_by_name(make):
         m["fpr"]
 
 
+@pytest.mark.parametrize(
+    ("family", "metric", "need"),
+    [
+        ("ood", "near_auroc", 'outliers="all"'),
+        ("ood", "far_auroc", 'outliers="all"'),
+        ("ood", "worst_auroc", "several sets of outliers"),
+        ("corruption", "mce", "reference="),
+        ("corruption", "relative_mce", "reference="),
+        ("calibration", "worst_ece", "under="),
+    ],
+)
+def test_a_metric_that_must_be_asked_for_says_what_it_needs(make, family, metric, need):
+    lacking = make(family=family, metric="main")
+    with pytest.raises(ParameterError, match=rf"has no {metric}: got \['main'\]\. It needs .*{need}\."):
+        lacking[metric]
+    assert make(family=family, others=(make(metric=metric, value=0.1),))[metric].value == 0.1
+    with pytest.raises(ParameterError, match="unknown metric of the family 'accuracy'"):
+        make()[metric]
+
+
 def test_the_worst_part_follows_the_direction(make):
     parts = tuple(Part(name, value, 0, 1, 5) for name, value in (("a", 0.5), ("b", 0.2), ("c", 0.9)))
     assert make(parts=parts).worst_part.name == "b"

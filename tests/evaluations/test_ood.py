@@ -12,8 +12,16 @@ from torch import nn
 from pytest_robustness.classifiers import load_classifier
 from pytest_robustness.datasets import as_dataset, load_dataset, load_outliers
 from pytest_robustness.errors import CapabilityError, ConfigurationError, DatasetError, ParameterError
-from pytest_robustness.evaluations import OutOfDistribution, Subject, make_requirement
+from pytest_robustness.evaluations import (
+    OutOfDistribution,
+    ScoreComparison,
+    Subject,
+    Threshold,
+    judge,
+    make_requirement,
+)
 from pytest_robustness.evaluations.ood_outputs import is_fitted
+from pytest_robustness.evaluations.verdicts import default_rule
 from pytest_robustness.metrics import SCORES, auroc, auroc_interval, fpr_interval, mean_auroc_interval
 from pytest_robustness.metrics.scores import Head, Outputs
 
@@ -206,7 +214,9 @@ def test_fitting_data_are_never_those_that_are_measured(run, digits):
         run(OutOfDistribution("letters", score="knn", fit=mixed), model=digits, data=DATA)
 
 
-@pytest.mark.parametrize(("score", "n"), [("knn", 20), ("mahalanobis", 8), ("kl-matching", 1)])
+@pytest.mark.parametrize(
+    ("score", "n"), [("knn", 49), ("mahalanobis", 58), ("kl-matching", 49), ("react", 49), ("dice", 49)]
+)
 def test_too_few_fitting_data(run, digits, score, n):
     with pytest.raises(ParameterError):
         run(OutOfDistribution("letters", score=score, fit=FIT.take(slice(0, n))), model=digits, data=DATA)
@@ -233,6 +243,7 @@ def test_only_what_is_needed_is_kept(digits):
         return {name: (array.dtype.name, array.shape) for name, array in evaluation.run_block(subject, block).items()}
 
     assert arrays("msp") == arrays("ash") == arrays("gradnorm") == {"scores": ("float64", (300,))}
+    assert arrays("energy") == {"logits": ("float64", (300, 10))}
     assert arrays("knn", fit=FIT) == {"features": ("float32", (300, 48))}
     assert set(arrays("vim", "fit", fit=FIT)) == {"features", "labels", "head_weight", "head_bias"}
 
@@ -260,6 +271,67 @@ def test_ties_only(run, dataset, outliers):
     assert found["auroc"].high - found["auroc"].low > 0.6
     assert (found["aupr_out"].value, found["aupr_in"].value) == (0.5, 0.5)
     assert (found["fpr95"].value, found["fpr95_in"].value) == (1, 1)
+    for m in found.values():
+        assert m.faults == ("every image has the same score, -0.5, outliers too: it tells nothing apart",)
+        bound = Threshold(m.metric, ">=" if m.higher_is_better else "<=", 0.4 if m.higher_is_better else 1)
+        assert judge(m, bound, rule="point").decision == "failed"
+
+
+def test_sets_that_are_each_constant_are_no_fault(run, dataset):
+    def answer(images):
+        grey = np.isclose(np.asarray(images), 0.3).all(axis=(1, 2, 3))
+        return np.where(grey[:, None], [[0.5, 0.5]], [[0.1, 0.9]])
+
+    model = load_classifier(answer, outputs="probabilities")
+    grey = np.full((5, 1, 3, 3), 0.3, np.float32)
+    found = run(OutOfDistribution(outliers=grey), model=model)
+    assert [m.faults for m in found] == [()] * 5
+    assert found[0].value == 1
+
+
+def test_few_outliers_are_a_sample(run, digits):
+    strange = np.random.default_rng(0).integers(0, 256, (299, 8, 8), dtype=np.uint8)
+    whole = OutOfDistribution("letters")
+    few = OutOfDistribution(strange)
+    several = OutOfDistribution(["letters", as_dataset((strange, np.zeros(299, int)))])
+    for evaluation, sampled in ((whole, False), (few, True), (several, True)):
+        found = run(evaluation, model=digits, data=DATA)
+        assert {m.sampled for m in found} == {sampled}
+        assert [m.n for m in found] == [300] * len(found)
+    # All of a data set of 300: the value decides only where there are as many outliers.
+    data = as_dataset((DATA.images, DATA.labels))
+    for evaluation, rule in ((whole, "point"), (few, "verify")):
+        assert default_rule(run(evaluation, model=digits, data=data)[0]) == rule
+    comparison = run(ScoreComparison(strange, ["msp", "energy"]), model=digits, data=data)
+    assert {m.sampled for m in comparison} == {True}
+
+
+@pytest.mark.parametrize("n", [85, 86])
+def test_so_few_outliers_that_the_tail_says_nothing(run, digits, n):
+    strange = np.random.default_rng(0).integers(0, 256, (n, 8, 8), dtype=np.uint8)
+    found = {m.metric: m for m in run(OutOfDistribution(strange), model=digits, data=DATA)}
+    text = "the set arrays has 85 outliers, which says next to nothing of FPR at 95 % TPR"
+    for metric, m in found.items():
+        assert m.warnings == ((text,) if n == 85 and metric in {"auroc", "fpr95"} else ())
+    assert (found["fpr95"].high == 1) == (n == 85)
+
+
+class Even(nn.Module):
+    """Two equal logits whose logsumexp is the mean of the image."""
+
+    def forward(self, images):
+        means = images.flatten(1).mean(dim=1) - np.log(2)
+        return torch.stack([means, means], dim=1)
+
+
+def test_energies_near_zero_of_some_images_alone_are_let_pass(run, dataset):
+    # All outliers have a logsumexp of 0, as if they were log-probabilities; the data show that they are none.
+    black = np.zeros((5, 1, 3, 3), np.float32)
+    model = load_classifier(Even())
+    for evaluation in (OutOfDistribution(black, score="energy"), ScoreComparison(black, ["energy", "max-logit"])):
+        assert run(evaluation, model=model)[0].value == 1
+    with pytest.raises(ParameterError, match="the energy of log-probabilities"):
+        run(OutOfDistribution(black + 3e-3, score="energy"), model=model, data=as_dataset((black, np.arange(5) % 2)))
 
 
 def test_a_score_that_needs_logits_is_refused_without_them(run, outliers):
@@ -310,6 +382,30 @@ def test_lists_of_sets(tmp_path, outliers):
             OutOfDistribution(twice)
     with pytest.raises(ParameterError, match="there are no outliers"):
         OutOfDistribution([])
+
+
+@pytest.mark.parametrize(
+    ("outliers", "got"),
+    [
+        (["letters", np.zeros((4, 8, 8))], "list of str, ndarray"),
+        (["letters", 3], "list of str, int"),
+        (["letters", None], "list of str, NoneType"),
+        ({"letters": 1}, "dict"),
+        (None, "NoneType"),
+        (3, "int"),
+        (object(), "object"),
+        ((None, [0, 1]), "tuple"),
+    ],
+)
+def test_what_can_be_no_outliers(outliers, got):
+    message = f"outliers must be a name, a list of names, a path or images: got '{got}'"
+    for make in (OutOfDistribution, ScoreComparison):
+        with pytest.raises(ParameterError, match=message):
+            make(outliers)
+
+
+def test_images_in_a_list():
+    assert OutOfDistribution(list(np.ones((4, 8, 8)))).outliers == OutOfDistribution(np.ones((4, 8, 8))).outliers
 
 
 def test_unknown_names_are_refused():

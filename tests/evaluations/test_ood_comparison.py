@@ -98,6 +98,33 @@ def test_what_is_named_must_be_possible(evaluator):
         Evaluator(labels_only, DATA).measure(ScoreComparison("letters"))
 
 
+def test_a_score_that_was_left_out_says_why(table):
+    with pytest.raises(ParameterError, match=r"the score 'ensemble' was left out: got '.* offers no members'"):
+        table["ensemble"]
+    with pytest.raises(ParameterError, match=r"unknown score of this table: got 'kn'.*'knn'"):
+        table["kn"]
+    assert "knn" in table
+    assert not {"ensemble", "kn"} & {name for name in ("ensemble", "kn") if name in table}
+    assert table.get("ensemble") is None
+    assert table.get("knn") is table["knn"]
+
+
+@pytest.mark.parametrize("op", ["__ge__", "__gt__", "__le__", "__lt__"])
+def test_a_table_is_not_compared(table, op):
+    first = next(iter(table))
+    sign = {"__ge__": ">=", "__gt__": ">", "__le__": "<=", "__lt__": "<"}[op]
+    with pytest.raises(ParameterError, match=rf"Compare one of its scores: table\['{first}'\] {sign} 0\.9"):
+        getattr(table, op)(0.9)
+    with pytest.raises(ParameterError, match="Compare one of its scores"):
+        assert table >= 0.5
+
+
+def test_all_is_among_the_names():
+    with pytest.raises(ParameterError, match=r"unknown anomaly score: got 'al'; allowed: all, msp.*Did you mean 'all'"):
+        ScoreComparison("letters", "al")
+    assert ScoreComparison("letters", "MSP").scores == ("msp",)
+
+
 @pytest.mark.parametrize("scores", [[], ["msp", "MSP"], ["msp", "nothing"], "nothing", 3, None])
 def test_names_are_checked(scores):
     with pytest.raises(ParameterError, match=r"scores must be|unknown anomaly score"):

@@ -128,6 +128,55 @@ def test_several_models_are_ambiguous(card, tmp_path):
         load_reference(str(path), "common", NAMES, (3, 5))
 
 
+@pytest.fixture
+def changed(card, tmp_path):
+    """Write the scorecard with rows of a family changed; ``add`` appends the changed ones to the others."""
+
+    def write(family, change, *, add=False):
+        document = json.loads(Path(card()).read_text(encoding="utf-8"))
+        chosen = [row for row in document["rows"] if (row["family"], row["metric"]) == (family, "accuracy")]
+        rows = [change(json.loads(json.dumps(row))) for row in chosen]
+        kept = document["rows"] if add else [row for row in document["rows"] if row not in chosen]
+        document["rows"] = kept + rows
+        path = tmp_path / "changed.json"
+        path.write_text(json.dumps(document))
+        return str(path)
+
+    return write
+
+
+@pytest.mark.parametrize(
+    ("family", "what"), [("corruption", "rows of the suite 'common'"), ("accuracy", "clean accuracies")]
+)
+def test_rows_with_faults_are_refused(changed, family, what):
+    path = changed(family, lambda row: row | {"faults": ["too few steps"]})
+    with pytest.raises(ConfigurationError, match=rf"{what} of the reference .*cannot be relied on: got \['too few st"):
+        load_reference(path, "common", NAMES, (3, 5))
+    # One that was written without the key is read.
+    path = changed(family, lambda row: {key: value for key, value in row.items() if key != "faults"})
+    assert load_reference(path, "common", NAMES, (3, 5)).clean is not None
+
+
+def other_part(row):
+    row["parts"][0]["value"] /= 2
+    return row
+
+
+@pytest.mark.parametrize(
+    ("family", "change", "what"),
+    [
+        ("corruption", other_part, "rows of the suite 'common'"),
+        ("accuracy", lambda row: row | {"value": row["value"] / 2}, "clean accuracies"),
+    ],
+)
+def test_two_rows_that_differ_are_ambiguous(changed, family, change, what):
+    path = changed(family, change, add=True)
+    with pytest.raises(ConfigurationError, match=rf"has two {what} of the same model and data that differ"):
+        load_reference(path, "common", NAMES, (3, 5))
+    same = changed(family, lambda row: row | {"confidence": 0.5, "test": "another"}, add=True)
+    assert load_reference(same, "common", NAMES, (3, 5)).clean is not None
+
+
 @pytest.mark.parametrize(
     ("content", "message"),
     [

@@ -67,6 +67,16 @@ def test_point_where_all_was_measured_else_verify(make):
     assert judge(make(n=10_000), Threshold("accuracy", ">=", 0.89)).decision == "passed"
 
 
+def test_intervals_decide_where_all_of_the_data_is_but_a_sample(make):
+    sampled = make(n=10_000, sampled=True)
+    assert default_rule(sampled) == "verify"
+    verdict = judge(sampled, Threshold("accuracy", ">=", 0.89))
+    assert verdict.decision == "inconclusive"
+    assert "is but a sample" in verdict.reason
+    assert judge(sampled, Threshold("accuracy", ">=", 0.89), rule="point").decision == "passed"
+    assert judge(sampled, AT_LEAST).decision == "passed"
+
+
 @pytest.mark.parametrize("rule", [*RULES, None])
 @pytest.mark.parametrize("op", [">=", ">", "<=", "<"])
 def test_nan_never_passes(make, rule, op):
@@ -218,10 +228,10 @@ def test_the_reason_names_the_band_and_what_would_settle_it(make):
     reason = below_the_noise(make, "<=", 0.0031, "point").reason
     assert reason == (
         "0.0031 lies below 0.0093, up to which a perfectly calibrated model shows ece by chance at n = 1,000; the band "
-        "shrinks like 1 / sqrt(n): about 9,000 samples would settle it"
+        "shrinks like 1 / sqrt(n): at least 9,000 samples would settle it"
     )
     beyond = below_the_noise(make, "<=", 0.0025, "point", population=5000).reason
-    assert beyond.endswith("about 13,839 samples would settle it, more than the 5,000 that there are")
+    assert beyond.endswith("at least 13,839 samples would settle it, more than the 5,000 that there are")
     assert below_the_noise(make, "<=", 0, "point", low=0.0).reason.endswith("no number of samples would settle it")
 
 

@@ -130,6 +130,59 @@ def test_energy_refuses_log_probabilities(logits):
             energy_score(log_softmax(logits, axis=1).astype(dtype))
 
 
+def nearly_normalised() -> dict[str, np.ndarray]:
+    logits = np.random.default_rng(0).normal(size=(200, 10))
+    short = (10 * logits).astype(np.float32)
+    return {
+        "float32, large": short - logsumexp(short, axis=1, keepdims=True).astype(np.float32),
+        "float32, huge": (1e4 * short - logsumexp(1e4 * short, axis=1, keepdims=True)).astype(np.float32) + 0.4,
+        "bfloat16": torch.log_softmax(torch.from_numpy(3 * logits).bfloat16(), dim=1).float().numpy(),
+        "float16": log_softmax(30 * logits, axis=1).astype(np.float16),
+        "a floor": np.log(np.exp(log_softmax(5 * logits, axis=1)) + 1e-6),
+        "within a hundredth": log_softmax(logits[:, :2] / 10, axis=1) + 0.0095,
+        "rounded": log_softmax(logits, axis=1).round(2),
+        "one column is zero": log_softmax(np.array([[40.0, 0, 1]] * 3), axis=1).astype(np.float32),
+    }
+
+
+@pytest.mark.parametrize("classes", [2, 10, 100, 1000])
+@pytest.mark.parametrize("scale", [0.05, 0.5, 5, 50])
+def test_energy_refuses_log_probabilities_in_bfloat16(classes, scale):
+    logits = torch.from_numpy(scale * np.random.default_rng(0).normal(size=(2000, classes)))
+    for outputs in (torch.log_softmax(logits.bfloat16(), dim=1), torch.log_softmax(logits, dim=1).bfloat16()):
+        with pytest.raises(ParameterError, match="the energy of log-probabilities is 0 for every input"):
+            energy_score(outputs.float().numpy())
+
+
+@pytest.mark.parametrize("kind", nearly_normalised())
+def test_energy_refuses_what_is_almost_normalised(kind):
+    with pytest.raises(ParameterError, match="the energy of log-probabilities is 0 for every input"):
+        energy_score(nearly_normalised()[kind])
+
+
+def test_energy_of_logits_is_never_refused():
+    generator = np.random.default_rng(0)
+    for _ in range(300):
+        # Of networks before, in and after training: of any size, classes and batches of two and more.
+        scale, classes, n = 10 ** generator.uniform(-6, 3), generator.integers(2, 200), generator.integers(2, 50)
+        logits = scale * generator.normal(size=(n, classes)) + generator.normal()
+        np.testing.assert_allclose(energy_score(logits), -logsumexp(logits, axis=1), atol=1e-9)
+    # Two classes, the second relative to the first, and images that are all surely of the first.
+    relative = np.stack([np.zeros(4), [-5, -6, -7, -8]], axis=1)
+    np.testing.assert_allclose(energy_score(relative), -np.log1p(np.exp(relative[:, 1])))
+
+
+def test_energy_of_a_real_network_is_never_refused():
+    from example_models.lenet5 import load
+    from pytest_robustness.classifiers import load_classifier
+    from pytest_robustness.datasets import load_dataset, load_outliers
+
+    model, data = load_classifier(load()), load_dataset("mnist-5k", n=300)
+    for images in (data, *(load_outliers(name, like=data) for name in ("uniform-noise", "photo-patches", "inverted"))):
+        for rows in np.split(model.logits(images.images), 100):
+            assert np.isfinite(energy_score(rows)).all()
+
+
 def test_energy_accepts_a_single_normalised_row_among_others():
     np.testing.assert_allclose(energy_score([[math.log(0.5)] * 2, [1.0, 1.0]]), [0, -1 - math.log(2)], atol=1e-12)
 

@@ -117,7 +117,7 @@ def test_kl_matching():
 
 def test_kl_matching_with_probabilities_of_zero():
     certain = np.array([[0.0, -math.inf], [-math.inf, 0.0]])
-    state = SCORES["kl-matching"].fit(Outputs(log_probabilities=certain), None)
+    state = SCORES["kl-matching"].fit(Outputs(log_probabilities=np.repeat(certain, 25, axis=0)), None)
     found = SCORES["kl-matching"].function(Outputs(log_probabilities=[*certain, [math.log(0.5)] * 2]), state)
     # log 1/2 - log(tiny) / 2, for what fitting samples never gave.
     np.testing.assert_allclose(found, [0, 0, math.log(0.5) + 708.396 / 2], atol=1e-3)
@@ -277,7 +277,7 @@ def test_one_class_is_too_few(name):
 
 def test_one_predicted_class_is_too_few():
     with pytest.raises(ParameterError, match="taken for one class: got 'class 1'"):
-        SCORES["kl-matching"].fit(Outputs(log_probabilities=np.log([[0.2, 0.8]] * 5)), None)
+        SCORES["kl-matching"].fit(Outputs(log_probabilities=np.log([[0.2, 0.8]] * 50)), None)
 
 
 @pytest.mark.parametrize("name", ["mahalanobis", "relative-mahalanobis"])
@@ -291,6 +291,22 @@ def test_a_class_of_one_sample_is_too_small(name):
 def test_fewer_samples_than_neighbours():
     with pytest.raises(ParameterError, match="fewer fitting samples than neighbours: got 49; allowed: 50 and more"):
         SCORES["knn"].fit(made(0, 49)[0], None)
+
+
+@pytest.mark.parametrize("name", ["react", "dice", "kl-matching"])
+def test_fewer_than_fifty_samples(name):
+    with pytest.raises(ParameterError, match=r"too few fitting samples: got 49; allowed: 50 and more. Give more data"):
+        SCORES[name].fit(*made(0, 49))
+    assert SCORES[name].fit(*made(0, 50)) is not None
+
+
+@pytest.mark.parametrize("name", ["mahalanobis", "relative-mahalanobis"])
+def test_no_more_samples_than_features_and_classes(name):
+    # 9 features and 4 classes.
+    message = "for a covariance of 9 features within 4 classes: got 13; allowed: 14 and more. Give more data"
+    with pytest.raises(ParameterError, match=message):
+        SCORES[name].fit(*made(0, 13))
+    assert SCORES[name].fit(*made(0, 14)) is not None
 
 
 def test_a_class_without_a_correct_sample():

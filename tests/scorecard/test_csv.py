@@ -34,6 +34,12 @@ def test_pandas_reads_the_same_numbers(card: Scorecard) -> None:
     assert list(frame.columns) == list(COLUMNS)
 
 
+def test_faults_have_a_column() -> None:
+    card = make_card([make_row("accuracy", faults=("one", "two"), warnings=("one", "two"))])
+    (record,) = csv.DictReader(io.StringIO(render_csv(card)))
+    assert record["faults"] == record["warnings"] == "one; two"
+
+
 def test_line_ends_and_commas_in_a_text_stay_in_their_cell() -> None:
     card = make_card([make_row("accuracy", reason='one,\n"two"', verdict="failed")])
     (record,) = csv.DictReader(io.StringIO(render_csv(card)))

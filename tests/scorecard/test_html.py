@@ -12,7 +12,17 @@ import pytest
 from pytest_robustness.scorecard import PartRow, Scorecard
 from pytest_robustness.scorecard.format import row_value
 from pytest_robustness.scorecard.html import render_html
-from tests.scorecard.sample import LENET, at_least, at_most, contact_sheet, make_card, make_row, payload, surface
+from tests.scorecard.sample import (
+    LENET,
+    at_least,
+    at_most,
+    contact_sheet,
+    make_card,
+    make_row,
+    payload,
+    reliability,
+    surface,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -113,6 +123,11 @@ def test_parts_are_drawn_once_beside_what_only_one_of_their_metrics_has() -> Non
     text = render_html(make_card([mean, make_row("corruption", "worst", 0.9, parts=parts, headline=False)]))
     assert text.count("<h3>Corruption by corruption</h3>") == 1
     assert text.count("<h3>Contact sheet</h3>") == 1
+
+
+def test_the_band_of_chance_is_told() -> None:
+    row = make_row("calibration", "ece", 0.01, details=reliability() | {"null_band": {"high": 0.0093}})
+    assert "calibration · ECE: 0.0100; up to 0.0093 is chance" in render_html(make_card([row]))
 
 
 def test_what_was_only_measured_beside_is_folded_away() -> None:

@@ -71,12 +71,6 @@ def test_every_curve_has_its_name_and_area() -> None:
         assert f"{name} 0.900" in svg
 
 
-def test_the_band_of_chance_is_told() -> None:
-    row = make_row("calibration", "ece", 0.01, details=reliability() | {"null_band": {"high": 0.0093}})
-    ((_, svg),) = draw(row, "p")
-    assert "up to 0.0093" in svg
-
-
 def test_a_contact_sheet_is_an_image_with_names() -> None:
     ((title, text),) = draw(make_row("corruption", "accuracy", details=contact_sheet()), "p")
     element = ET.fromstring(text.replace('.png">', '.png"/>').replace('=">', '="/>'))

@@ -51,6 +51,7 @@ def test_a_payload_is_builtin_data(evaluator):
     assert exact_types(payload) <= {dict, list, str, int, float, bool, type(None)}
     assert json.loads(json.dumps(payload)) == payload
     assert payload["row"]["warnings"] == ["doubt", "fault"]
+    assert payload["row"]["faults"] == payload["faults"] == ["fault"]
     assert payload["row"]["threshold"] == {"op": ">=", "bound": 0.5}
     assert payload["model"]["input_shape"] == [1, 4, 4]
     assert (payload["data"]["n"], payload["data"]["population"]) == (40, 40)

@@ -21,13 +21,17 @@ KEYS = [
 
 def test_a_row_has_the_keys_of_the_contract_first() -> None:
     assert list(make_row("accuracy").to_dict())[: len(KEYS)] == KEYS
-    assert list(make_row("accuracy").to_dict())[len(KEYS) :] == ["model", "data", "headline", "details"]
+    assert list(make_row("accuracy").to_dict())[len(KEYS) :] == ["model", "data", "headline", "details", "faults"]
 
 
 def test_a_row_survives_plain_data() -> None:
     part = PartRow(name="fog", value=0.5, low=0.4, high=0.6, n=7)
     row = make_row("corruption", parts=(part,), threshold=at_least(0.4), verdict="passed", warnings=("one", "two"))
     assert Row.from_dict(row.to_dict()) == row
+    doubtful = dataclasses.replace(row, faults=("one", "two"))
+    assert Row.from_dict(doubtful.to_dict()) == doubtful != row
+    # A scorecard may have been written before there were faults.
+    assert Row.from_dict({key: value for key, value in row.to_dict().items() if key != "faults"}) == row
 
 
 def test_cards_survive_plain_data() -> None:

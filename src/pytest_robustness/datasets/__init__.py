@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from pytest_robustness.datasets.dataset import Dataset
-from pytest_robustness.datasets.files import DatasetInfo, data_folder, dataset_names, describe, fetch
-from pytest_robustness.datasets.fitting import fitting_name, load_fitting
+from pytest_robustness.datasets.fetching import fetch
+from pytest_robustness.datasets.files import DatasetInfo, data_folder, dataset_names, describe
+from pytest_robustness.datasets.fitting import checked_fit, load_fitting
 from pytest_robustness.datasets.idx import read_idx
 from pytest_robustness.datasets.loading import as_dataset, load_dataset
-from pytest_robustness.datasets.mnist_c import load_mnist_c, mnist_c_corruptions
+from pytest_robustness.datasets.mnist_c import describe_mnist_c, load_mnist_c, mnist_c_corruptions
 from pytest_robustness.datasets.outliers import OUTLIER_SUITES, OUTLIERS, load_outliers
 
 __all__ = [
@@ -16,11 +17,12 @@ __all__ = [
     "Dataset",
     "DatasetInfo",
     "as_dataset",
+    "checked_fit",
     "data_folder",
     "dataset_names",
     "describe",
+    "describe_mnist_c",
     "fetch",
-    "fitting_name",
     "load_dataset",
     "load_fitting",
     "load_mnist_c",

@@ -12,8 +12,8 @@ from functools import lru_cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pytest_robustness.datasets.registry import ENTRIES, SPLITS, normalise
-from pytest_robustness.errors import DatasetError, DataUnavailableError, unknown_name
+from pytest_robustness.datasets.registry import ENTRIES, MNIST_C, SPLITS, normalise
+from pytest_robustness.errors import DatasetError, DataUnavailableError, ParameterError, unknown_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -37,6 +37,8 @@ class DatasetInfo:
         Terms of use and whom to cite.
     location : str or None
         Folder of the files, or the package they come in; None where they would have to be downloaded or installed.
+    copies : int
+        How many times the images are there, under several corruptions for instance.
     """
 
     name: str
@@ -44,6 +46,7 @@ class DatasetInfo:
     shape: tuple[int, int, int]
     licence: str
     location: str | None
+    copies: int = 1
 
 
 def dataset_names() -> tuple[str, ...]:
@@ -75,37 +78,16 @@ def cache_folder() -> Path:
     return Path(pooch.os_cache("pytest-robustness"))
 
 
-def fetch(name: str, *, progress: bool = False) -> list[Path]:
-    """Bring all files of a data set to this machine, and check their SHA-256.
-
-    Parameters
-    ----------
-    name : str
-        One of `dataset_names`.
-    progress : bool
-        Show on stderr what is being downloaded.
-
-    Returns
-    -------
-    list of Path
-        The files; empty for a data set that comes inside another package.
-
-    Raises
-    ------
-    ParameterError
-        If the name is not known.
-    DatasetError
-        If a file is not what it should be.
-    DataUnavailableError
-        If a file is not here and cannot be downloaded.
-    """
-    known = known_name(name)
-    return locate(known, ENTRIES[known].sha256, progress=progress)
-
-
 def known_name(name: str) -> str:
     """Return the name of a data set as the registry spells it, or raise the error that lists the names."""
     known = normalise(name)
+    if known == MNIST_C:
+        raise ParameterError(
+            "mnist-c is no data set of its own, but the MNIST test set under fifteen corruptions",
+            got=name,
+            allowed=ENTRIES,
+            mend="Measure the corruption suite 'mnist-c' on the data set 'mnist'.",
+        )
     if known not in ENTRIES:
         raise unknown_name("data set", name, ENTRIES, mend="Or give the path to an .npz file with images and labels.")
     return known

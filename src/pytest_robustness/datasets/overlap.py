@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+import numpy as np
 
 from pytest_robustness.errors import DatasetError
 
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
-
     from pytest_robustness.datasets.dataset import Dataset
 
 LARGEST_OVERLAP = 0.01
@@ -16,11 +16,11 @@ LARGEST_OVERLAP = 0.01
 
 
 def overlap(first: Dataset, second: Dataset) -> float:
-    """Return the larger of the two shares of one set that is also in the other, by content.
+    """Return the larger of the two shares of one set that is also in the other, by 8-bit content.
 
     Both ways, because the one may be a small sample of the other.
     """
-    ours, theirs = _contents(first, second), _contents(second, first)
+    ours, theirs = _contents(first), _contents(second)
     common = set(ours) & set(theirs)
     return max(sum(content in common for content in contents) / len(contents) for contents in (ours, theirs))
 
@@ -48,8 +48,9 @@ def check_same_shape(found: Dataset, like: Dataset, *, what: str) -> None:
         )
 
 
-def _contents(dataset: Dataset, other: Dataset) -> list[bytes]:
-    """Return each image as bytes, in a dtype that both sets can be compared in."""
-    same = dataset.images.dtype == other.images.dtype
-    rows: NDArray[Any] = dataset.images if same else dataset.pixels()
-    return [row.tobytes() for row in rows]
+def _contents(dataset: Dataset) -> list[bytes]:
+    """Return each image as bytes of 8-bit grey levels: rounding, as of float16 or of a division, changes no image."""
+    images = dataset.images
+    if images.dtype != np.uint8:
+        images = np.rint(255 * images).astype(np.uint8)
+    return [row.tobytes() for row in images]

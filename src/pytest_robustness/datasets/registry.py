@@ -92,6 +92,9 @@ ENTRIES = {
     ),
 }
 
+MNIST_C = "mnist-c"
+"""The name of the corrupted copies of ``mnist``, which are downloaded as data sets are but are none."""
+
 # The splits by the files they need. Data sets that come inside another package have no files here.
 SPLITS = {"test": (TEST_IMAGES, TEST_LABELS), "train": (TRAIN_IMAGES, TRAIN_LABELS)}
 

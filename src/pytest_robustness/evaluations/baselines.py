@@ -89,5 +89,5 @@ BASELINES: dict[str, Baseline] = {"lenet5": Baseline(data="mnist", n=10_000, cle
 """Baselines by name.
 
 ``lenet5`` is the model of ``example_models/lenet5`` in the repository, measured with `CorruptionAccuracy` on the 10,000
-MNIST test images, on the published files of MNIST-C, and with seed 0 where the corruptions are made here.
+MNIST test images: ``mnist-c`` on files that the published generator made, the others with seed 0 as they are made here.
 """

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
 from pytest_robustness.attacks.registry import is_option
+from pytest_robustness.datasets import load_fitting
 from pytest_robustness.errors import ParameterError, check_number
 from pytest_robustness.evaluations.adversarial import CHECK
 from pytest_robustness.evaluations.base import Arrays, Block, Evaluation, Outcome, Subject, blocks_of, to_plain
@@ -23,7 +24,6 @@ from pytest_robustness.evaluations.calibration_temperature import (
     FIT,
     checked_temperature,
     fitted_temperature,
-    fitting_data,
     scaled,
 )
 from pytest_robustness.evaluations.corruption import CorruptionAccuracy
@@ -37,12 +37,16 @@ if TYPE_CHECKING:
     from pytest_robustness.evaluations.measurement import Measurement
 
 
+MOST_BINS = 1000
+"""With more, nearly every sample has a bin of its own."""
+
+
 @dataclass(frozen=True, init=False)
 class Calibration(Evaluation):
     """Calibration errors (ECE, adaptive, maximum, RMS and more) and proper scores (Brier, negative log-likelihood).
 
     Every calibration error comes with its null band, see `pytest_robustness.metrics.null_band`; a bound below the
-    upper end of that is never passed, whatever the value.
+    upper end of that is never passed, whatever the value, but by the rule ``regress``, which asks for no proof.
 
     Parameters
     ----------
@@ -75,6 +79,8 @@ class Calibration(Evaluation):
         self, bins: int = 15, under: str | None = None, temperature: Any = None, attack: object = None, **options: Any
     ) -> None:
         check_number("bins", bins, minimum=1, whole=True)
+        if bins > MOST_BINS:
+            raise ParameterError("bins is out of range", got=bins, allowed=f"1 to {MOST_BINS}")
         object.__setattr__(self, "bins", int(bins))
         object.__setattr__(self, "shift", make_shift(under, attack, options))
         object.__setattr__(self, "under", under)
@@ -115,7 +121,7 @@ class Calibration(Evaluation):
         found = {} if self.shift is None else dict(self.shift.further_data(dataset, seed=seed))
         if self.temperature is None or isinstance(self.temperature, float):
             return found
-        return found | {FIT: fitting_data(self.temperature, dataset)}
+        return found | {FIT: load_fitting(self.temperature, like=dataset)}
 
     def plan(self, subject: Subject, outcomes: Mapping[Block, Outcome]) -> Sequence[Block]:
         """Take every sample in each of its forms, and the fitting data; in the end, have an attack examined."""
@@ -153,9 +159,15 @@ class Calibration(Evaluation):
             bins=self.bins,
             confidence=confidence,
             details={} if temperature is None else {"temperature": temperature},
-            warnings=seen(outcomes, "warnings"),
+            warnings=[*seen(outcomes, "warnings"), *self._scaling(subject, temperature)],
             faults=[*seen(outcomes, "faults"), *attack_faults(self.attack, outcomes)],
         )
+
+    def _scaling(self, subject: Subject, temperature: float | None) -> list[str]:
+        """Say by what the logits are divided, where it was fitted."""
+        if temperature is None or FIT not in subject.further:
+            return []
+        return [f"the temperature is {temperature:.4g}, fitted on {subject.further[FIT].name}"]
 
     def _forms(self) -> dict[str, list[str]]:
         """Return the parts of the blocks by the name that a form of the data has in the scorecard."""

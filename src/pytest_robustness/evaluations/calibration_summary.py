@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from pytest_robustness.evaluations.calibration_unseen import possible_cost, possible_gap
 from pytest_robustness.evaluations.measurement import Part
 from pytest_robustness.evaluations.summaries import Estimate, measured
 from pytest_robustness.metrics import (
     Replicates,
     brier_terms,
     calibration_replicates,
+    clustered_interval,
     log_losses,
     mean_interval,
     reliability_bins,
@@ -35,7 +38,15 @@ _METRICS = (
 _TERMS: dict[str, Callable[[Any, Any], NDArray[np.float64]]] = {"brier": brier_terms, "nll": log_losses}
 """Metrics that are means over the samples."""
 
-_REPEATS, _REPEATS_OF_MANY = 500, 200
+_LEAST: dict[str, Callable[[float, int], float]] = {
+    **dict.fromkeys(("ece", "ace", "mce", "rms", "debiased_ece", "smooth_ece"), lambda gap, _: gap),
+    "classwise_ece": lambda gap, classes: gap / classes,
+    "brier_reliability": lambda gap, _: gap**2,
+}
+"""The least that an error can be, from the distance of mean confidence and accuracy and the number of classes."""
+
+_REPEATS, _REPEATS_OF_MANY, _REPEATS_OF_VERY_MANY = 500, 200, 100
+"""Replicates for one set of probabilities, for a suite of corruptions, and for one with levels."""
 
 _Summary = tuple[Estimate, list[Estimate], dict[str, float]]
 """The value, that of each form of the data, and the null band of the value where it has one."""
@@ -94,13 +105,14 @@ def _summaries(
     forms: list[Sequence[Probabilities]], labels: NDArray[np.int64], *, bins: int, seed: int, confidence: float
 ) -> dict[str, _Summary]:
     """Return the summary of every metric."""
-    repeats = _REPEATS if sum(map(len, forms)) == 1 else _REPEATS_OF_MANY
+    many = sum(map(len, forms))
+    repeats = _REPEATS if many == 1 else _REPEATS_OF_MANY if many <= 20 else _REPEATS_OF_VERY_MANY
     found = [[calibration_replicates(p, labels, bins=bins, seed=seed, repeats=repeats) for p in f] for f in forms]
     each = {name: [Replicates.mean([level[name] for level in levels]) for levels in found] for name in found[0][0]}
     return {
-        **{name: _of_replicates(replicates, confidence) for name, replicates in each.items()},
-        **{name: _of_terms(terms, forms, labels, confidence) for name, terms in _TERMS.items()},
-        **({"worst_ece": _of_the_worst(each["ece"], confidence)} if len(forms) > 1 else {}),
+        **{name: _of_replicates(name, replicates, forms, labels, confidence) for name, replicates in each.items()},
+        **{name: _of_terms(name, forms, labels, confidence) for name in _TERMS},
+        **({"worst_ece": _of_the_worst(each["ece"], forms, labels, confidence)} if len(forms) > 1 else {}),
     }
 
 
@@ -111,47 +123,77 @@ def _diagram(forms: list[Sequence[Probabilities]], labels: NDArray[np.int64], bi
     return [asdict(bar) for bar in bars if bar.n]
 
 
-def _of_replicates(each: Sequence[Replicates], confidence: float) -> _Summary:
+def _of_replicates(
+    name: str,
+    each: Sequence[Replicates],
+    forms: list[Sequence[Probabilities]],
+    labels: NDArray[np.int64],
+    confidence: float,
+) -> _Summary:
     """Return the mean over forms, the estimate of each form, and the null band of the mean."""
     whole = Replicates.mean(each)
-    estimates = [Estimate(one.value, *one.interval(confidence)) for one in (whole, *each)]
-    band = {} if whole.by_chance is None else whole.band(confidence)._asdict()
-    return estimates[0], estimates[1:], band
+    seen = [[p for levels in forms for p in levels], *forms]
+    estimates = [
+        _reaching(name, one, levels, labels, confidence) for one, levels in zip((whole, *each), seen, strict=True)
+    ]
+    has_band = whole.by_chance is not None and not math.isnan(whole.value)
+    return estimates[0], estimates[1:], whole.band(confidence)._asdict() if has_band else {}
 
 
-def _of_the_worst(each: Sequence[Replicates], confidence: float) -> _Summary:
+def _reaching(
+    name: str, found: Replicates, levels: Sequence[Probabilities], labels: NDArray[np.int64], confidence: float
+) -> Estimate:
+    """Return an error with an interval that reaches as far as mistakes that were not seen may take it."""
+    if math.isnan(found.value):
+        return Estimate(math.nan, math.nan, math.nan)
+    low, high = found.interval(confidence)
+    if name in _LEAST:
+        gap = possible_gap(levels, labels, confidence)
+        high = max(high, min(found.largest, _LEAST[name](gap, levels[0].shape[1])))
+    return Estimate(found.value, low, high)
+
+
+def _of_the_worst(
+    each: Sequence[Replicates], forms: list[Sequence[Probabilities]], labels: NDArray[np.int64], confidence: float
+) -> _Summary:
     """Return the largest error of a form, with an interval that allows for the search among m of them.
 
     All m intervals hold together at the level ``1 - (1 - confidence) / m`` (Bonferroni); the largest true error then
     lies between their largest ends. The band is that of the largest error by chance.
     """
     level = 1 - (1 - confidence) / len(each)
-    intervals = [one.interval(level) for one in each]
+    pairs = list(zip(each, forms, strict=True))
+    intervals = [_reaching("ece", one, levels, labels, level) for one, levels in pairs]
     value = max(one.value for one in each)
     worst = Estimate(value, max(i.low for i in intervals), max(i.high for i in intervals))
     by_chance = np.max([one.by_chance for one in each if one.by_chance is not None], axis=0)
     band = Replicates(value=value, resampled=by_chance, by_chance=by_chance).band(confidence)
-    return worst, [Estimate(one.value, *one.interval(confidence)) for one in each], band._asdict()
+    return worst, [_reaching("ece", one, levels, labels, confidence) for one, levels in pairs], band._asdict()
 
 
 def _of_terms(
-    terms: Callable[[Any, Any], NDArray[np.float64]],
-    forms: Sequence[Sequence[Probabilities]],
-    labels: NDArray[np.int64],
-    confidence: float,
+    metric: str, forms: Sequence[Sequence[Probabilities]], labels: NDArray[np.int64], confidence: float
 ) -> _Summary:
     """Return the same for a mean over samples, which has no null band."""
+    terms = _TERMS[metric]
     each = [np.mean([terms(p, labels) for p in levels], axis=0) for levels in forms]
-    return _mean(np.mean(each, axis=0), confidence), [_mean(one, confidence) for one in each], {}
+    costs = [possible_cost(terms, levels, labels, confidence) for levels in forms]
+    whole = _mean(metric, np.mean(each, axis=0), float(np.mean(costs)), confidence)
+    return whole, [_mean(metric, one, cost, confidence) for one, cost in zip(each, costs, strict=True)], {}
+
+
+def _mean(metric: str, terms: NDArray[np.float64], possible: float, confidence: float) -> Estimate:
+    """Return a mean with its interval; one infinite term makes the mean infinite, whatever the others are."""
+    value = float(terms.mean())
+    if not np.isfinite(terms).all():
+        return Estimate(value, value, value)
+    if metric == "brier":  # in [0, 2], so that its half is a share
+        low, high = (2 * end for end in clustered_interval(terms / 2, confidence=confidence))
+    else:
+        low, high = mean_interval(terms, confidence=confidence)
+    return Estimate(value, max(low, 0.0), max(high, value + possible))
 
 
 def _parts(forms: Iterable[str], each: Sequence[Estimate], n: int) -> list[Part]:
     """Return the estimates of several forms as parts; one form alone is the value itself."""
     return [Part(name, *e, n=n) for name, e in zip(forms, each, strict=True)] if len(each) > 1 else []
-
-
-def _mean(terms: NDArray[np.float64], confidence: float) -> Estimate:
-    if not np.isfinite(terms).all():
-        return Estimate(float(terms.mean()), 0.0, float("inf"))
-    low, high = mean_interval(terms, confidence=confidence)
-    return Estimate(float(terms.mean()), max(low, 0.0), high)

@@ -10,8 +10,9 @@ import numpy as np
 
 from pytest_robustness.errors import ParameterError
 from pytest_robustness.evaluations.base import Arrays, Block, Evaluation, Outcome, Subject, blocks_of, gather
+from pytest_robustness.evaluations.baselines import BASELINES
 from pytest_robustness.evaluations.contact_sheet import contact_sheet, sheet_details
-from pytest_robustness.evaluations.corruption_error import Figure, compared
+from pytest_robustness.evaluations.corruption_error import Figure, compared, without_growth
 from pytest_robustness.evaluations.corruption_suites import (
     checked_corruptions,
     checked_severities,
@@ -82,13 +83,29 @@ class CorruptionAccuracy(Evaluation):
             check_reference(self.reference)
 
     def check_bounds(self, metrics: Sequence[str]) -> None:
-        """Raise ParameterError for a bound on errors beside a reference model where none is given."""
+        """Raise ParameterError for a bound on errors beside a reference model that there would not be.
+
+        It needs a reference, and the relative error one that errs more under every corruption than clean. Of a bundled
+        baseline that is known here; of a scorecard, when it is read.
+        """
         for metric in metrics:
             if metric in NEEDS_REFERENCE and self.reference is None:
                 raise ParameterError(
                     f"max_{metric} needs a reference model",
                     mend="Give reference='lenet5', or the path of the scorecard (.json) of a model to compare with",
                 )
+        if "relative_mce" in metrics and self.reference in BASELINES:
+            self._check_growth()
+
+    def _check_growth(self) -> None:
+        reference = self._reference()
+        if reference is not None and (easy := without_growth(reference, self.names())):
+            raise ParameterError(
+                f"there is no relative_mce of these corruptions beside the reference {reference.name}, which errs no"
+                " more under some of them than clean",
+                got=easy,
+                mend=f"Leave out {', '.join(easy)}: give the others as corruptions=, or bound the mce.",
+            )
 
     def names(self) -> tuple[str, ...]:
         """Return the corruptions that are evaluated."""
@@ -143,12 +160,12 @@ class CorruptionAccuracy(Evaluation):
             Figure("accuracy", Estimate(mean.value, mean.low, mean.high), parts),
             Figure("worst", _worst(parts, shares, confidence), parts),
         ]
-        warnings: tuple[str, ...] = ()
+        warnings, faults = tuple[str, ...](), tuple[str, ...]()
         if (reference := self._reference()) is not None:
             errors = 1 - np.stack(list(shares.values()), axis=1)
             clean = 1.0 - gather(outcomes, "correct", part="")
             found += compared(reference, self.names(), errors, clean, confidence=confidence)
-            warnings = _other_data(reference, subject.dataset)
+            warnings, faults = _other_data(reference, subject.dataset, bundled=self.reference in BASELINES)
         details = self._details(subject, by_level)
         return tuple(
             measured(
@@ -161,7 +178,7 @@ class CorruptionAccuracy(Evaluation):
                 parts=figure.parts,
                 details=details if figure.metric == "accuracy" else None,
                 warnings=warnings if figure.metric in NEEDS_REFERENCE else (),
-                faults=figure.faults,
+                faults=(*figure.faults, *(faults if figure.metric in NEEDS_REFERENCE else ())),
             )
             for figure in found
         )
@@ -193,7 +210,20 @@ def _worst(parts: Sequence[Part], shares: Mapping[str, NDArray[np.float64]], con
     return Estimate(min(p.value for p in parts), min(i.low for i in intervals), min(i.high for i in intervals))
 
 
-def _other_data(reference: Reference, dataset: Dataset) -> tuple[str, ...]:
+def _other_data(reference: Reference, dataset: Dataset, *, bundled: bool) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return warnings and faults for a reference that was measured on other images than the model, or on few."""
+    warnings: tuple[str, ...] = ()
+    if not bundled and reference.n is not None and reference.n < ENOUGH_TIMES * len(dataset):
+        text = f"the reference {reference.name} was measured on {reference.n:,} images"
+        warnings = (f"{text}: its own error of sampling is not in the interval",)
     if reference.data == dataset.name:
-        return ()
-    return (f"the reference {reference.name} was measured on {reference.data}, this model on {dataset.name}",)
+        return warnings, ()
+    text = f"the reference {reference.name} was measured on {reference.data}, this model on {dataset.name}"
+    return ((text, *warnings), ()) if {reference.data, dataset.name} <= _SAME_KIND else (warnings, (text,))
+
+
+ENOUGH_TIMES = 10
+"""How many times the images measured here a reference needs, for its own error of sampling to be small beside ours."""
+
+_SAME_KIND = frozenset({"mnist", "mnist-5k"})
+"""Names of different samples of the same images."""

@@ -144,14 +144,17 @@ def _scaled_mean(values: Floats, smallest: float, largest: float, confidence: fl
     return Estimate(value, min(value, smallest + span * low), max(value, smallest + span * high))
 
 
+def without_growth(reference: Reference, names: Sequence[str]) -> list[str]:
+    """Return the corruptions under which the reference errs no more than clean; none where that is not known."""
+    if reference.clean is None:
+        return []
+    return [name for name, error in zip(names, reference.errors, strict=True) if error <= reference.clean + NOTHING]
+
+
 def _no_growth(reference: Reference, names: Sequence[str]) -> str:
     """Say why there is no relative error; empty where there is one."""
     if reference.clean is None:
         return f"there is no relative error, for the scorecard of {reference.name} has no clean accuracy"
-    easy = [name for name, error in zip(names, reference.errors, strict=True) if error <= reference.clean + NOTHING]
-    if easy:
-        names_of = ", ".join(easy)
-        return (
-            f"there is no relative error, for the reference {reference.name} errs no more under {names_of} than clean"
-        )
+    if easy := ", ".join(without_growth(reference, names)):
+        return f"there is no relative error, for the reference {reference.name} errs no more under {easy} than clean"
     return ""

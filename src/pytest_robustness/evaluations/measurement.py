@@ -15,6 +15,19 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 
+_NEAR_AND_FAR = 'near and far sets of outliers: outliers="all"'
+
+_NEEDS = {
+    ("ood", "near_auroc"): _NEAR_AND_FAR,
+    ("ood", "far_auroc"): _NEAR_AND_FAR,
+    ("ood", "worst_auroc"): "several sets of outliers",
+    ("corruption", "mce"): "a model to compare with: reference=",
+    ("corruption", "relative_mce"): "a model to compare with: reference=",
+    ("calibration", "worst_ece"): "a shift with several parts: under=",
+}
+"""What must be asked for to have a metric that there is not always, by its family."""
+
+
 @dataclass(frozen=True, slots=True)
 class Part:
     """One part of a measurement (a corruption, a class, a point of a surface) with its own interval."""
@@ -56,6 +69,8 @@ class Measurement:
         What a reader of the value should know.
     faults : tuple of str
         Why the value must not be relied on. A measurement with a fault never passes a gate.
+    sampled : bool
+        Whether even all of the data is but a sample of what the metric is about, so that intervals decide.
     noise_floor : float
         What a perfect model would show by chance at this n, at most; no smaller bound on the metric can be met.
     details : mapping
@@ -85,6 +100,7 @@ class Measurement:
     cached: bool = False
     warnings: tuple[str, ...] = ()
     faults: tuple[str, ...] = ()
+    sampled: bool = False
     noise_floor: float = 0.0
     details: Mapping[str, Any] = field(default_factory=dict)
     settled: Settled | None = None
@@ -109,6 +125,8 @@ class Measurement:
     def __getitem__(self, metric: str) -> Measurement:
         """Return another metric of the same evaluation."""
         by_name = {m.metric: m for m in (self, *self.others)}
+        if metric not in by_name and (need := _NEEDS.get((self.family, metric))):
+            raise ParameterError(f"{self.name} has no {metric}", got=list(by_name), mend=f"It needs {need}.")
         if metric not in by_name:
             raise unknown_name(f"metric of the family {self.family!r}", metric, by_name)
         return by_name[metric]

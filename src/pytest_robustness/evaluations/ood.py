@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from pytest_robustness.datasets import checked_fit
 from pytest_robustness.datasets.registry import normalise
 from pytest_robustness.errors import ParameterError, unknown_name
 from pytest_robustness.evaluations.base import Arrays, Block, Evaluation, Outcome, Subject, gather
@@ -14,12 +15,12 @@ from pytest_robustness.evaluations.ood_blocks import (
     fitting_arrays,
     fitting_data,
     further_data,
-    joined,
     scored_parts,
+    scored_together,
     summary,
 )
 from pytest_robustness.evaluations.ood_outputs import Passes, fitted, is_fitted
-from pytest_robustness.evaluations.ood_sets import OutlierSet, checked_fit, checked_outliers, sets_of
+from pytest_robustness.evaluations.ood_sets import OutlierSet, checked_outliers, sets_of
 from pytest_robustness.evaluations.ood_summaries import GROUPS, grouped
 from pytest_robustness.metrics import SCORES
 
@@ -48,7 +49,8 @@ class OutOfDistribution(Evaluation):
 
     Notes
     -----
-    As many outliers of each set are drawn as there are samples, or all there are if fewer. ``aupr_out`` and
+    As many outliers of each set are drawn as there are samples, or all there are if fewer; the interval then decides
+    by default, even if all of the data was measured. ``aupr_out`` and
     ``fpr95`` count outliers as positive: ``fpr95`` is the share of the data set that is flagged when 95 % of the
     outliers are. ``aupr_in`` and ``fpr95_in`` count the data set as positive: ``fpr95_in`` is the share of the outliers
     that pass when 95 % of the data set does. Both ``aupr`` are weighted to as many outliers as inliers.
@@ -85,6 +87,11 @@ class OutOfDistribution(Evaluation):
                 continue
             raise ParameterError(f"a bound on {metric} {what}", got=sets, mend=mend)
 
+    @property
+    def _is_joint(self) -> bool:
+        """Whether all samples are scored together: the score is fitted, or only all show that it says nothing."""
+        return is_fitted(self.score) or self.score == "energy"
+
     def further_data(self, dataset: Dataset, *, seed: int) -> Mapping[str, Dataset]:
         """Load the outliers, and the data to fit on."""
         return further_data(self.outliers, self.fit, dataset, seed=seed)
@@ -94,21 +101,19 @@ class OutOfDistribution(Evaluation):
         return [] if outcomes else all_blocks(subject)
 
     def run_block(self, subject: Subject, block: Block) -> Arrays:
-        """Score the samples of a block; for a score that is fitted, return what it is computed from."""
+        """Score the samples of a block, or return what the score of all samples together is computed from."""
         passes = Passes(subject.classifier, subject.samples(block).images, subject.batch_size)
         if block.part == FIT_PART:
             return fitting_arrays(subject, block, passes, [self.score])
-        return (
-            passes.arrays(SCORES[self.score].needs) if is_fitted(self.score) else {"scores": passes.scores(self.score)}
-        )
+        return passes.arrays(SCORES[self.score].needs) if self._is_joint else {"scores": passes.scores(self.score)}
 
     def summarise(
         self, subject: Subject, outcomes: Mapping[Block, Outcome], *, confidence: float
     ) -> tuple[Measurement, ...]:
         """Reduce the scores to AUROC, AUPR with either side as positive, and FPR at 95 % TPR in both conventions."""
-        if is_fitted(self.score):
-            score = fitted(self.score, fitting_data(outcomes))
-            found = {part: score(joined(outcomes, part, SCORES[self.score].needs)) for part in scored_parts(subject)}
+        if self._is_joint:
+            score = fitted(self.score, fitting_data(outcomes) if is_fitted(self.score) else {})
+            found = scored_together(score, subject, outcomes, SCORES[self.score].needs)
         else:
             found = {part: gather(outcomes, "scores", part=part) for part in scored_parts(subject)}
         return summary(self, subject, outcomes, found, confidence=confidence)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from pytest_robustness.datasets import load_fitting, load_outliers
 from pytest_robustness.evaluations.base import Block, blocks_of, gather
 from pytest_robustness.evaluations.ood_outputs import OUTPUTS, head_arrays, is_fitted
@@ -12,9 +14,8 @@ from pytest_robustness.evaluations.ood_summaries import separation
 from pytest_robustness.metrics import SCORES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
-    import numpy as np
     from numpy.typing import NDArray
 
     from pytest_robustness.datasets import Dataset
@@ -75,6 +76,24 @@ def joined(outcomes: Mapping[Block, Outcome], part: str, names: Iterable[str]) -
     return {
         name: gather(outcomes, name, part=part, axis=1 if name == "members" else 0) for name in names if name in OUTPUTS
     }
+
+
+def scored_together(
+    score: Callable[[Mapping[str, NDArray[Any]]], NDArray[np.float64]],
+    subject: Subject,
+    outcomes: Mapping[Block, Outcome],
+    needs: Iterable[str],
+) -> dict[str, NDArray[np.float64]]:
+    """Score the samples and all outliers in one go, and return the scores by part.
+
+    What a score refuses, it refuses for all of them: a few images alone may look like what they are not.
+    """
+    parts, names = scored_parts(subject), list(needs)
+    arrays = [joined(outcomes, part, names) for part in parts]
+    axes = {name: 1 if name == "members" else 0 for name in arrays[0]}
+    together = {name: np.concatenate([one[name] for one in arrays], axis=axis) for name, axis in axes.items()}
+    ends = np.cumsum([len(subject.dataset if not part else subject.further[part]) for part in parts])
+    return dict(zip(parts, np.split(score(together), ends[:-1]), strict=True))
 
 
 def summary(

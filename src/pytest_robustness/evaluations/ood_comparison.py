@@ -5,7 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from pytest_robustness.errors import CapabilityError, ParameterError
+from pytest_robustness.datasets import checked_fit
+from pytest_robustness.datasets.registry import normalise
+from pytest_robustness.errors import CapabilityError, ParameterError, unknown_name
 from pytest_robustness.evaluations.base import Arrays, Block, Evaluation, Outcome, Subject, gather
 from pytest_robustness.evaluations.ood import OutOfDistribution, checked_score, needs_fit
 from pytest_robustness.evaluations.ood_blocks import (
@@ -14,12 +16,12 @@ from pytest_robustness.evaluations.ood_blocks import (
     fitting_arrays,
     fitting_data,
     further_data,
-    joined,
     scored_parts,
+    scored_together,
     summary,
 )
 from pytest_robustness.evaluations.ood_outputs import Passes, fitted, is_fitted, lacking
-from pytest_robustness.evaluations.ood_sets import OutlierSet, checked_fit, checked_outliers, sets_of
+from pytest_robustness.evaluations.ood_sets import OutlierSet, checked_outliers, sets_of
 from pytest_robustness.evaluations.ood_table import by_reason
 from pytest_robustness.metrics import SCORES
 
@@ -66,6 +68,8 @@ class ScoreComparison(Evaluation):
         object.__setattr__(self, "fit", checked_fit(self.fit))
         if isinstance(self.scores, str) and self.scores == ALL:
             return
+        if isinstance(self.scores, str) and normalise(self.scores) not in SCORES:
+            raise unknown_name("anomaly score", self.scores, (ALL, *SCORES))
         given = (self.scores,) if isinstance(self.scores, str) else self.scores
         names = tuple(checked_score(score) for score in given) if isinstance(given, list | tuple) else ()
         if not names or len(set(names)) < len(names):
@@ -134,7 +138,7 @@ class ScoreComparison(Evaluation):
         found: list[Measurement] = []
         for name in names:
             try:
-                scores = _scores(name, scored_parts(subject), outcomes, fitting)
+                scores = _scores(name, subject, outcomes, fitting)
             except ParameterError as error:
                 if self.scores != ALL:
                     raise
@@ -156,12 +160,11 @@ def _is_deferred(score: str) -> bool:
 
 
 def _scores(
-    name: str, parts: Sequence[str], outcomes: Mapping[Block, Outcome], fitting: Mapping[str, NDArray[Any]]
+    name: str, subject: Subject, outcomes: Mapping[Block, Outcome], fitting: Mapping[str, NDArray[Any]]
 ) -> dict[str, NDArray[np.float64]]:
     if not _is_deferred(name):
-        return {part: gather(outcomes, f"score {name}", part=part) for part in parts}
-    score = fitted(name, fitting)
-    return {part: score(joined(outcomes, part, SCORES[name].needs)) for part in parts}
+        return {part: gather(outcomes, f"score {name}", part=part) for part in scored_parts(subject)}
+    return scored_together(fitted(name, fitting), subject, outcomes, SCORES[name].needs)
 
 
 def _with_left_out(measurement: Measurement, left_out: Mapping[str, str]) -> Measurement:

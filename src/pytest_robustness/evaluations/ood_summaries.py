@@ -33,6 +33,12 @@ BALANCED = 0.5
 
 ROC_POINTS = 100
 
+ENOUGH = 86
+"""Outliers below which the interval of FPR at 95 % TPR reaches up to 1, at 95 % confidence.
+
+log(0.0125) / log(0.95) = 85.4: of fewer, all may lie above the score that 95 % of all outliers exceed.
+"""
+
 GROUPS = {"near": "near_auroc", "far": "far_auroc"}
 """First part of a set's name in a suite, and the metric of these sets."""
 
@@ -77,8 +83,11 @@ def separation(
     ----------
     inliers : ndarray of float64, shape (N,)
     outliers : mapping of str to ndarray of float64, shapes (M_1,) ... (M_J,)
-        Scores of each set of outliers, by its name.
+        Scores of each set of outliers, by its name. Where a set is smaller than the data, its figures are those of a
+        sample even if all of the data was measured.
     """
+    few, warnings = any(len(scores) < len(inliers) for scores in outliers.values()), _small_sets(outliers)
+    faults = _no_difference([inliers, *outliers.values()])
     ranked = {name: rank(inliers, scores) for name, scores in outliers.items()}
     several = len(ranked) > 1
     details = {"auroc": _pictures(inliers, outliers, ranked)}
@@ -99,9 +108,27 @@ def separation(
             confidence=confidence,
             parts=parts.get(metric, ()),
             details=details.get(metric),
+            warnings=warnings if metric in ("auroc", "fpr95") else (),
+            faults=faults,
+            sampled=few,
         )
         for metric, estimate in found.items()
     )
+
+
+def _small_sets(outliers: Mapping[str, Floats]) -> list[str]:
+    return [
+        f"the set {name} has {len(scores)} outliers, which says next to nothing of FPR at 95 % TPR"
+        for name, scores in outliers.items()
+        if len(scores) < ENOUGH
+    ]
+
+
+def _no_difference(scores: Sequence[Floats]) -> list[str]:
+    first = scores[0][0]
+    if not all((some == first).all() for some in scores):
+        return []
+    return [f"every image has the same score, {first:.4g}, outliers too: it tells nothing apart"]
 
 
 def grouped(names: Sequence[str] | Mapping[str, Any]) -> dict[str, list[str]]:

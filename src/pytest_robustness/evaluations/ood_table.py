@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from pytest_robustness.errors import ParameterError, unknown_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -42,8 +44,50 @@ class ScoreTable(Mapping[str, "Measurement"]):
     left_out: Mapping[str, str] = field(default_factory=dict)
 
     def __getitem__(self, score: str) -> Measurement:
-        """Return the AUROC of a score."""
+        """Return the AUROC of a score.
+
+        Raises
+        ------
+        ParameterError
+            For a score that was left out, with the reason, and for an unknown one.
+        """
+        if score in self.left_out:
+            raise ParameterError(f"the score {score!r} was left out", got=self.left_out[score], allowed=list(self))
+        if score not in self.measurements:
+            raise unknown_name("score of this table", score, self)
         return self.measurements[score]
+
+    def __contains__(self, score: object) -> bool:
+        """Return whether there is a measurement of a score."""
+        return score in self.measurements
+
+    def get(self, score: str, default: Any = None) -> Any:
+        """Return the AUROC of a score, or the default where there is none."""
+        return self.measurements.get(score, default)
+
+    def __ge__(self, bound: object) -> NoReturn:
+        """Refuse to be compared: there is one AUROC for each score."""
+        self._refuse(">=", bound)
+
+    def __gt__(self, bound: object) -> NoReturn:
+        """Refuse to be compared: there is one AUROC for each score."""
+        self._refuse(">", bound)
+
+    def __le__(self, bound: object) -> NoReturn:
+        """Refuse to be compared: there is one AUROC for each score."""
+        self._refuse("<=", bound)
+
+    def __lt__(self, bound: object) -> NoReturn:
+        """Refuse to be compared: there is one AUROC for each score."""
+        self._refuse("<", bound)
+
+    def _refuse(self, op: str, bound: object) -> NoReturn:
+        first = next(iter(self), "msp")
+        raise ParameterError(
+            "a table of scores is no number",
+            got=f"{op} {bound}",
+            mend=f"Compare one of its scores: table[{first!r}] {op} {bound}",
+        )
 
     def __iter__(self) -> Iterator[str]:
         """Iterate over the names of the scores, best first."""

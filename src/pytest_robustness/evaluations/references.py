@@ -34,12 +34,15 @@ class Reference:
         Under each corruption, over the levels of severity, in (0, 1].
     clean : float or None
         Without corruption; None where it is not known.
+    n : int or None
+        Images that it was measured on.
     """
 
     name: str
     data: str
     errors: NDArray[np.float64]
     clean: float | None
+    n: int | None = None
 
 
 def check_reference(reference: str) -> None:
@@ -65,7 +68,8 @@ def load_reference(reference: str, suite: str, corruptions: Sequence[str], sever
     Raises
     ------
     ConfigurationError
-        If the file cannot be read or has no such row, or rows of several models or data sets.
+        If the file cannot be read or has no such row, rows of several models or data sets, two rows that differ, or one
+        with faults.
     EvaluationError
         If the reference makes no error at all under a corruption, or the baseline was not measured on the suite.
     """
@@ -93,20 +97,22 @@ def _bundled(name: str, suite: str, corruptions: Sequence[str], severities: Sequ
         )
     places = [suite_of(suite).levels.index(level) for level in severities] or [0]
     errors = [np.mean([baseline.errors[suite][corruption][at] for at in places]) for corruption in corruptions]
-    return Reference(name, baseline.data, np.array(errors) / baseline.n, baseline.clean / baseline.n)
+    return Reference(name, baseline.data, np.array(errors) / baseline.n, baseline.clean / baseline.n, baseline.n)
 
 
 def _from_scorecard(path: str, suite: str, corruptions: Sequence[str], severities: Sequence[int]) -> Reference:
     rows = _rows(path)
     found = _corruption_row(path, rows, suite, corruptions, severities)
     subject = _subject(found)
-    clean = [row["value"] for row in rows if _kind(row) == ("accuracy", "accuracy") and _subject(row) == subject]
+    clean_rows = [row for row in rows if _kind(row) == ("accuracy", "accuracy") and _subject(row) == subject]
+    clean = [row["value"] for row in clean_rows]
+    _check_reliable(path, "clean accuracies", clean_rows, clean)
     under = {part["name"]: part["value"] for part in found["parts"]}
     accuracies = [*(under[name] for name in corruptions), *clean[:1]]
     if not all(isinstance(value, int | float) and 0 <= value <= 1 for value in accuracies):
         raise ConfigurationError(f"the reference {path} has an accuracy that is no share", got=accuracies)
     errors = np.array([1 - under[name] for name in corruptions])
-    return Reference(str(subject[2]), str(subject[3]), errors, 1 - clean[0] if clean else None)
+    return Reference(str(subject[2]), str(subject[3]), errors, 1 - clean[0] if clean else None, found.get("n"))
 
 
 def _corruption_row(
@@ -133,7 +139,25 @@ def _corruption_row(
             got=sorted({" on ".join(map(str, _subject(row)[2:])) for row in fitting}),
             mend="Write a scorecard of the reference model alone.",
         )
+    values = [
+        [part["value"] for name in corruptions for part in row["parts"] if part["name"] == name] for row in fitting
+    ]
+    _check_reliable(path, f"rows of the suite {suite!r}", fitting, values)
     return fitting[0]
+
+
+def _check_reliable(path: str, what: str, rows: Sequence[dict[str, Any]], values: Sequence[object]) -> None:
+    """Refuse rows with faults, and rows of the same model and data that say different things."""
+    if faults := [fault for row in rows for fault in row.get("faults") or ()]:
+        raise ConfigurationError(
+            f"{what} of the reference {path} cannot be relied on", got=faults, mend="Measure the reference again."
+        )
+    if any(value != values[0] for value in values):
+        raise ConfigurationError(
+            f"the reference {path} has two {what} of the same model and data that differ",
+            got=[row["id"] for row in rows],
+            mend="Write a scorecard of one measurement of the reference model.",
+        )
 
 
 def _rows(path: str) -> list[dict[str, Any]]:

@@ -62,9 +62,11 @@ def make_requirement(family: str, keys: Mapping[str, Any]) -> Requirement:
         thresholds = tuple(Threshold(*known[key], keys[key], family=family) for key in keys if key in known)
         evaluation.check_bounds([threshold.metric for threshold in thresholds])
     except RobustnessError as error:
-        hint = f"Thresholds of {family}: {', '.join(known)}; settings: {', '.join(OVERRIDES)}."
         text = str(error)
-        raise ConfigurationError(f"{family}: {text}{'' if text.endswith(('.', '?')) else '.'} {hint}") from error
+        if text.startswith("unknown parameter"):
+            stop = "" if text.endswith((".", "?")) else "."
+            text += f"{stop} Thresholds of {family}: {', '.join(known)}; settings: {', '.join(OVERRIDES)}."
+        raise ConfigurationError(f"{family}: {text}") from error
     overrides = {key: keys[key] for key in OVERRIDES if key in keys}
     return Requirement(evaluation=evaluation, thresholds=thresholds, overrides=overrides)
 

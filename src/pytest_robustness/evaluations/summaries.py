@@ -85,6 +85,7 @@ def measured(
     details: Mapping[str, Any] | None = None,
     warnings: Iterable[str] = (),
     faults: Iterable[str] = (),
+    sampled: bool = False,
     settled: Settled | None = None,
     samples: Mapping[str, NDArray[Any]] | None = None,
 ) -> Measurement:
@@ -112,6 +113,7 @@ def measured(
         cached=all(outcome.cached for outcome in outcomes.values()),
         warnings=tuple(warnings),
         faults=tuple(faults),
+        sampled=sampled,
         details=details or {},
         settled=settled,
         samples=samples or {},

@@ -29,7 +29,8 @@ def judge(measurement: Measurement, threshold: Threshold, *, rule: str | None = 
     rule : {"point", "verify", "regress"}, optional
         ``point`` compares the value. ``verify`` passes where the whole interval is on the good side, fails where the
         whole interval is on the bad side, and is inconclusive between. ``regress`` fails only where the whole interval
-        is on the bad side. By default ``point`` where the whole data set was measured, else ``verify``.
+        is on the bad side. By default ``point`` where the whole data set was measured and that is all there is to
+        the metric, else ``verify``.
         A bound below the measurement's `noise_floor` is met or missed by chance: under ``point`` and ``verify`` it is
         inconclusive, unless the whole interval is on the bad side.
 
@@ -76,7 +77,7 @@ def _by_rule(measurement: Measurement, threshold: Threshold, rule: str | None) -
 
 def default_rule(measurement: Measurement) -> Rule:
     """Return ``point`` where everything was measured, ``verify`` where a sample was."""
-    return "point" if measurement.n >= measurement.population else "verify"
+    return "point" if measurement.n >= measurement.population and not measurement.sampled else "verify"
 
 
 def _point(m: Measurement, t: Threshold) -> Verdict:
@@ -115,7 +116,7 @@ def _below_noise(m: Measurement, t: Threshold) -> Verdict | None:
         return Verdict("inconclusive", f"{text}: no number of samples would settle it")
     needed = math.ceil(m.n * (m.noise_floor / t.bound) ** 2)
     beyond = f", more than the {m.population:,} that there are" if needed > m.population else ""
-    return Verdict("inconclusive", f"{text}: about {needed:,} samples would settle it{beyond}")
+    return Verdict("inconclusive", f"{text}: at least {needed:,} samples would settle it{beyond}")
 
 
 _RULES = {"point": _point, "verify": _verify, "regress": _regress}
@@ -123,6 +124,8 @@ _RULES = {"point": _point, "verify": _verify, "regress": _regress}
 
 def _samples_to_settle(m: Measurement, t: Threshold) -> str:
     """Say how many samples would settle the question if the value stayed what it is."""
+    if m.sampled:
+        return "; all of the data is but a sample of what this is about"
     if m.metric not in {"accuracy", "worst", "mean"} or not 0 <= m.value <= 1 or m.value == t.bound:
         return "; all samples would settle it" if m.n < m.population else ""
     n = m.n

@@ -29,6 +29,7 @@ from pytest_robustness.evaluations import (
     make_requirement,
     score_table,
 )
+from pytest_robustness.plugin.causes import own_cause
 from pytest_robustness.plugin.session import record
 from pytest_robustness.plugin.summary import SKIP_PREFIX
 from pytest_robustness.scorecard.record import explain, make_payload
@@ -232,9 +233,9 @@ class Robustness:
             _leave(f"{SKIP_PREFIX}{error}", fail=self.settings.strict)
         except RobustnessError as error:
             # The traceback ends in the user's own line; the message says the rest.
-            raise error.with_traceback(None) from _foreign_cause(error)
+            raise error.with_traceback(None) from own_cause(error)
         for metric in (measurement, *measurement.others):
-            self.record(metric, evaluator, settings, headline=metric.metric == measurement.metric)
+            self.record(metric, evaluator, settings, headline=metric is measurement)
         return measurement.with_hook(Comparison(self, evaluator, settings, measurement.metric))
 
     def _measure(self, requirement: Requirement) -> tuple[Settings, Evaluator, Measurement]:
@@ -316,12 +317,6 @@ def _compared(keys: dict[str, Any]) -> Requirement:
     own = {name: value for name, value in keys.items() if ScoreComparison.knows(name)}
     others = {name: value for name, value in keys.items() if name not in own}
     return replace(make_requirement("ood", others), evaluation=ScoreComparison.build(**own))
-
-
-def _foreign_cause(error: RobustnessError) -> BaseException | None:
-    """Return what the user's own model raised; that one error of this package led to another is of no interest."""
-    cause = error.__cause__
-    return None if isinstance(cause, RobustnessError) else cause
 
 
 def _own_settings(own: Settings, run: Settings) -> str:

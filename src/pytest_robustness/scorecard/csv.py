@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 COLUMNS = (
     "model", "data", "family", "check", "metric", "value", "low", "high", "confidence", "n", "higher_is_better",
     "op", "bound", "verdict", "reason", "headline", "warnings", "seconds", "forwards", "backwards", "cached", "test",
-    "id", "parameters", "parts", "seed", "model_fingerprint", "data_fingerprint",
+    "id", "parameters", "parts", "seed", "model_fingerprint", "data_fingerprint", "faults",
 )  # fmt: skip
-"""Columns of the table. ``check`` is a short label; ``parameters`` and ``parts`` are JSON; warnings are joined by ;"""
+"""Columns of the table. ``check`` is a short label; ``parameters`` and ``parts`` are JSON; texts are joined by ;"""
 
 
 def flat_rows(card: Scorecard) -> list[dict[str, object]]:
@@ -49,6 +49,7 @@ def _flat(row: Row, model: ModelCard, data: DataCard, seed: int) -> dict[str, ob
         "parameters": _compact(plain["parameters"]),
         "parts": _compact(plain["parts"]),
         "warnings": "; ".join(row.warnings),
+        "faults": "; ".join(row.faults),
         "seed": seed,
         "model_fingerprint": model.fingerprint,
         "data_fingerprint": data.fingerprint,

@@ -101,9 +101,6 @@ def reliability(row: Row) -> Figure:
     total = sum(entry["n"] for entry in bins)
     bottom.bar(left, [entry["n"] / total for entry in bins], width, align="edge", color=MUTED, alpha=0.6)
     bottom.set(xlabel="confidence", ylabel="share", ylim=(0, None))
-    if band := row.details.get("null_band"):
-        text = f"by chance, a calibrated model has an {row.metric.upper()} of up to {band['high']:.4f}"
-        top.annotate(text, (0.98, 0.03), xycoords="axes fraction", ha="right", fontsize=8, color=MUTED)
     _percent_axes(top.xaxis, top.yaxis, bottom.yaxis)
     return figure
 
@@ -185,7 +182,7 @@ def histograms(row: Row) -> Figure:
     axes.set(
         xlabel="anomaly score (larger is more anomalous)", ylabel="share", xlim=(edges[0], edges[-1]), ylim=(0, None)
     )
-    axes.legend(frameon=False, loc="upper right")
+    axes.legend(frameon=False, loc="best")
     _percent_axes(axes.yaxis)
     return figure
 

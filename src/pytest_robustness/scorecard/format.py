@@ -49,6 +49,9 @@ _METRIC_LABELS = {
 _NAMED_BY_VALUE = ("attack", "suite", "outliers", "score", "norm")
 """Parameters whose value says what it is: ``pgd linf``, not ``attack=pgd norm=linf``."""
 
+_LISTS = ("severities", "eps")
+"""Parameters that are lists of numbers, not the two ends of a range."""
+
 _SIGNS = {">=": "≥", "<=": "≤", ">": ">", "<": "<"}
 
 _DASH = "\N{EN DASH}"
@@ -115,11 +118,15 @@ def parameters_label(parameters: Mapping[str, Any]) -> str:
     """Shorten parameters to a few words: ``pgd linf eps=0.1 steps=40``, ``gamma=0.5..2``."""
     named = [_listed(parameters[name]) for name in _NAMED_BY_VALUE if parameters.get(name) not in (None, "", [])]
     others = [
-        f"{len(value)} {name}" if isinstance(value, list | tuple) and len(value) > 3 else f"{name}={_short(value)}"
+        f"{len(value)} {name}" if _is_long(value) else f"{name}={_short(value, name)}"
         for name, value in parameters.items()
         if name not in _NAMED_BY_VALUE and value not in (None, "", [], {})
     ]
     return one_line(" ".join(named + others))
+
+
+def _is_long(value: object) -> bool:
+    return isinstance(value, list | tuple) and len(value) > 3
 
 
 def _listed(value: object) -> str:
@@ -237,13 +244,13 @@ def _side(value: float, limit: float) -> int:
     return 0 if math.isclose(value, limit, rel_tol=1e-12, abs_tol=1e-15) else (1 if value > limit else -1)
 
 
-def _short(value: object) -> str:
+def _short(value: object, name: str = "") -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, float):
         return f"{value:.6g}"
     if isinstance(value, list | tuple):
-        if len(value) == 2 and all(isinstance(item, int | float) for item in value):
+        if len(value) == 2 and name not in _LISTS and all(isinstance(item, int | float) for item in value):
             return f"{_short(value[0])}..{_short(value[1])}"
         return ",".join(_short(item) for item in value)
     return json.dumps(value, ensure_ascii=False) if isinstance(value, dict) else str(value)

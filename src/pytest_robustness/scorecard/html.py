@@ -139,13 +139,20 @@ def _pictures(rows: list[Row], prefix: str) -> list[dict[str, str]]:
     for index, row in sorted(
         enumerate(rows), key=lambda pair: (not words.is_judged(pair[1]), pair[1].metric != "worst")
     ):
+        if not _stands_out(row):
+            continue
         plain = row.to_dict()
         for title, svg in draw(row, f"{prefix}-{index}"):
             drawn_from = plain["parts"] if title == PARTS_TITLE else row.details
             content = json.dumps([row.family, finite([plain["parameters"], drawn_from])], sort_keys=True)
-            caption = f"{words.check_label(row)}: {words.row_value(row)}"
+            caption = f"{words.check_label(row)}: {words.row_value(row)}{_by_chance(row)}"
             drawn.setdefault((content, title), {"title": title, "caption": caption, "svg": svg})
     return list(drawn.values())
+
+
+def _by_chance(row: Row) -> str:
+    band = row.details.get("null_band")
+    return f"; up to {band['high']:.4f} is chance" if band else ""
 
 
 def _script_safe(card: Scorecard) -> str:

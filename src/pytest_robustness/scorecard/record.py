@@ -63,6 +63,7 @@ def make_payload(
         data=data.key,
         headline=headline,
         details=dict(measurement.details),
+        faults=measurement.faults,
     )
     faults = list(measurement.faults)
     return {"row": row.to_dict(), "model": model.to_dict(), "data": data.to_dict(), "faults": faults}

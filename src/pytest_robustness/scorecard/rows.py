@@ -143,6 +143,8 @@ class Row:
         True for the main metric of the family.
     details : dict
         Lists and numbers that pictures are drawn from.
+    faults : tuple of str
+        Why the value must not be relied on; they are among the warnings too.
 
     Raises
     ------
@@ -174,6 +176,7 @@ class Row:
     data: str
     headline: bool = True
     details: dict[str, Any] = field(default_factory=dict)
+    faults: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse what must never be recorded."""
@@ -203,6 +206,7 @@ class Row:
         if known.get("threshold") is not None:
             known["threshold"] = BoundRow(**_known(BoundRow, known["threshold"]))
         known["warnings"] = tuple(known.get("warnings", ()))
+        known["faults"] = tuple(known.get("faults", ()))
         return cls(**known)
 
 

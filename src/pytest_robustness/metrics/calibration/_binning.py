@@ -56,7 +56,9 @@ def root_mean_square_gap(bins: Bins) -> Floats:
 
 
 def root_mean_square_gap_but_the_last(bins: Bins) -> Floats:
-    """Return the same sum without its last bin, whose samples count in the weights all the same."""
+    """Return the same sum without its last bin, whose samples count in the weights all the same; NaN for one bin."""
+    if bins.n.shape[-1] < 2:
+        return np.full(bins.gap.shape[:-1], np.nan)
     return np.asarray(np.sqrt((bins.n * bins.gap**2)[..., :-1].sum(axis=-1) / bins.total))
 
 
@@ -69,12 +71,14 @@ def largest_gap(bins: Bins) -> Floats:
 def debiased_root_mean_square_gap(bins: Bins) -> Floats:
     """Return the root of sum_b w_b (gap_b**2 - a_b (1 - a_b) / (n_b - 1)), a_b the accuracy; 0 where that is negative.
 
-    A bin of one sample adds nothing: its variance cannot be estimated.
+    A bin of one sample adds nothing: its variance cannot be estimated. NaN where more than a tenth of the samples are
+    alone, of which nothing would be said.
     """
     accuracy = bins.correct / _at_least(bins.n)
     squares = bins.gap**2 - accuracy * (1 - accuracy) / _at_least(bins.n - 1)
     total: Floats = np.where(bins.n >= 2, bins.n * squares, 0.0).sum(axis=-1)
-    return np.sqrt(np.maximum(total / bins.total, 0.0))
+    alone = np.where(bins.n < 2, bins.n, 0.0).sum(axis=-1)
+    return np.where(10 * alone > bins.total, np.nan, np.sqrt(np.maximum(total / bins.total, 0.0)))
 
 
 NORMS: dict[str, Callable[[Bins], Floats]] = {"l1": mean_gap, "l2": root_mean_square_gap, "max": largest_gap}

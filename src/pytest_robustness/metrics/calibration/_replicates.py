@@ -214,7 +214,7 @@ def _class_replicates(
         "classwise_ece": (ClassBins.mean_gap, True, 1.0),
         "brier_reliability": (ClassBins.reliability, True, 2.0),
         "brier_resolution": (ClassBins.resolution, False, 2.0),
-        "brier_uncertainty": (ClassBins.uncertainty, False, 1.0),
+        "brier_uncertainty": (ClassBins.uncertainty, False, 1 - 1 / probabilities.shape[1]),
     }
     return {
         name: Replicates(

@@ -120,7 +120,7 @@ def rms_calibration_error(
         Samples in a bin.
     convention : {"all", "hendrycks"}, optional
         ``"hendrycks"`` leaves the last bin out, as the published code does, for comparison with figures of others. For
-        fewer than two bins' samples it is 0.
+        fewer samples than in two bins nothing is left, and the value is NaN.
 
     Returns
     -------
@@ -159,7 +159,7 @@ def debiased_calibration_error(
     Returns
     -------
     float
-        In [0, 1].
+        In [0, 1]; NaN where more than a tenth of the samples are alone in their bins.
 
     Raises
     ------

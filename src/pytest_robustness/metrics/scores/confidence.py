@@ -56,10 +56,12 @@ def energy_score(logits: npt.ArrayLike) -> Floats:
     Raises
     ------
     ParameterError
-        If all rows are normalised log-probabilities: the energy is then 0 for every input.
+        If all rows are normalised log-probabilities, or almost, as after rounding or with something added to the
+        probabilities: the energy is then 0 for every input, and what is left of it is noise.
     """
-    sums = logsumexp(checked_floats("logits", logits, ndim=2))
-    if (np.abs(sums) <= 1e-6).all():
+    rows = checked_floats("logits", logits, ndim=2)
+    sums = logsumexp(rows)
+    if float(np.abs(sums).max()) <= _largest_noise(rows):
         raise ParameterError(
             "the energy of log-probabilities is 0 for every input",
             got="rows that are all normalised",
@@ -67,6 +69,15 @@ def energy_score(logits: npt.ArrayLike) -> Floats:
             mend="Use the score 'msp' or 'entropy' instead.",
         )
     return -sums
+
+
+def _largest_noise(rows: Floats) -> float:
+    """Return up to which size logsumexp of all rows (N, K) may be the noise of normalised ones."""
+    if (rows == 0).all(axis=0).any():
+        # Logits relative to one class, as [0, z] of two: far below 0, z leaves a logsumexp that is small and means it.
+        return 1e-6
+    # bfloat16 rounds by up to 0.4 %, and of K log-probabilities those that count are of the size of log K.
+    return max(1e-2, 1e-2 * float(np.log(rows.shape[1])), 1e-3 * float(np.ptp(rows, axis=1).mean()))
 
 
 def entropy_score(log_probabilities: npt.ArrayLike) -> Floats:

@@ -9,7 +9,7 @@ import numpy as np
 from pytest_robustness.errors import ParameterError
 from pytest_robustness.metrics._validation import Floats, checked_classes, checked_count
 from pytest_robustness.metrics.scores.base import Outputs, check_width, taken, taken_features, taken_labels
-from pytest_robustness.metrics.scores.reference import too_few
+from pytest_robustness.metrics.scores.reference import check_enough, too_few
 
 NEIGHBOURS = 50
 RIDGE = 1e-6
@@ -43,7 +43,8 @@ def fit_mahalanobis(outputs: Outputs) -> Gaussians:
     Raises
     ------
     ParameterError
-        Where there is one class only, or a class with one sample.
+        Where there is one class only, a class with one sample, or no more samples than features and classes
+        together: within the classes they would then lie in a space of fewer dimensions, and all else be far away.
     """
     features = taken(outputs, "features")
     labels = taken_labels(outputs, len(features))
@@ -53,6 +54,9 @@ def fit_mahalanobis(outputs: Outputs) -> Gaussians:
     if counts.min() < 2:
         alone = int(classes[counts.argmin()])
         raise too_few(f"class {alone} of the fitting data is too small", got=1, allowed="two samples and more")
+    width = features.shape[1]
+    why = f" for a covariance of {width} features within {len(classes)} classes"
+    check_enough(len(features), width + len(classes) + 1, why)
     means = np.stack([features[labels == one].mean(axis=0) for one in classes])
     return Gaussians(means=means, whitening=_whitening(features - means[places]))
 
@@ -79,7 +83,13 @@ def mahalanobis_score(outputs: Outputs, state: Gaussians) -> Floats:
 
 
 def fit_relative_mahalanobis(outputs: Outputs) -> Gaussians:
-    """Return what `fit_mahalanobis` does, and one Gaussian of all fitting samples."""
+    """Return what `fit_mahalanobis` does, and one Gaussian of all fitting samples.
+
+    Raises
+    ------
+    ParameterError
+        As `fit_mahalanobis` does: the samples must be more than features and classes together.
+    """
     classes = fit_mahalanobis(outputs)
     features = taken(outputs, "features")
     mean = features.mean(axis=0)

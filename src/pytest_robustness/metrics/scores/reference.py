@@ -15,11 +15,14 @@ from pytest_robustness.metrics.scores.base import (
 )
 from pytest_robustness.metrics.scores.confidence import maximum_softmax_score
 
+LEAST = 50
+"""Fitting samples below which means and quantiles of their outputs are little more than noise."""
+
 
 def fit_kl_matching(outputs: Outputs) -> Floats:
     """Return the logarithms of d_k, the mean probabilities of the fitting samples that the model takes for class k.
 
-    Labels are not used. A class that is never predicted has no d_k.
+    Labels are not used, and at least 50 samples are needed. A class that is never predicted has no d_k.
 
     Returns
     -------
@@ -29,9 +32,10 @@ def fit_kl_matching(outputs: Outputs) -> Floats:
     Raises
     ------
     ParameterError
-        Where one class is predicted for all fitting samples.
+        Where there are fewer than 50 fitting samples, or one class is predicted for all of them.
     """
     logs = taken(outputs, "log_probabilities")
+    check_enough(len(logs))
     predicted = logs.argmax(axis=1)
     classes = np.unique(predicted)
     if len(classes) < 2:
@@ -88,6 +92,12 @@ def temperature_score(outputs: Outputs, temperature: float) -> Floats:
     ndarray of float64, shape (N,)
     """
     return maximum_softmax_score(log_softmax(taken(outputs, "logits") / temperature))
+
+
+def check_enough(count: int, least: int = LEAST, why: str = "") -> None:
+    """Raise ParameterError for fewer than `least` fitting samples."""
+    if count < least:
+        raise too_few(f"too few fitting samples{why}", got=count, allowed=f"{least} and more")
 
 
 def too_few(what: str, *, got: object, allowed: str = "") -> ParameterError:

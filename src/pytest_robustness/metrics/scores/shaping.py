@@ -8,7 +8,7 @@ import numpy as np
 
 from pytest_robustness.metrics._validation import Floats, checked_share
 from pytest_robustness.metrics.scores.base import Head, Outputs, checked_head, logsumexp, taken, taken_features
-from pytest_robustness.metrics.scores.reference import too_few
+from pytest_robustness.metrics.scores.reference import check_enough, too_few
 
 RECTIFIED = 0.9
 PRUNED = 0.65
@@ -47,9 +47,16 @@ class VirtualLogit:
 
 
 def fit_rectified(outputs: Outputs, head: Head | None, *, share: float = RECTIFIED) -> Rectified:
-    """Return the `share` quantile of all features of the fitting data, 0.9 as in the paper."""
+    """Return the `share` quantile of all features of the fitting data, 0.9 as in the paper.
+
+    Raises
+    ------
+    ParameterError
+        Where there are fewer than 50 fitting samples.
+    """
     checked_share("share", share)
     features = taken(outputs, "features")
+    check_enough(len(features))
     layer = checked_head(head, features.shape[1])
     return Rectified(head=layer, threshold=float(np.quantile(features, share)))
 
@@ -113,9 +120,15 @@ def fit_sparse(outputs: Outputs, head: Head | None, *, sparsity: float = SPARSIT
     """Return the last layer, without the weights that contribute least to the logits of the fitting data.
 
     The contribution of a weight is itself times the mean of its feature; those up to the `sparsity` quantile become 0.
+
+    Raises
+    ------
+    ParameterError
+        Where there are fewer than 50 fitting samples.
     """
     checked_share("sparsity", sparsity)
     features = taken(outputs, "features")
+    check_enough(len(features))
     layer = checked_head(head, features.shape[1])
     contributions = features.mean(axis=0) * layer.weight
     kept = contributions > np.quantile(contributions, sparsity)
