@@ -10,7 +10,20 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import torch
 
-from benchmarks import autoattack, blackbox, calibration, corruptions, early, functions, nets, ood, pgd, raw, startup
+from benchmarks import (
+    autoattack,
+    blackbox,
+    calibration,
+    corruptions,
+    early,
+    functions,
+    nets,
+    ood,
+    pgd,
+    raw,
+    sensitivity,
+    startup,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -33,6 +46,7 @@ TABLES = {
     "ood": Table("How well 20,000 scores separate (CPU ratio and difference: to ours)", ood.table),
     "functions": Table("Functions", functions.table),
     "calibration": Table("Calibration errors, 10,000 x 10", calibration.table),
+    "sensitivity": Table("Accuracy over gamma and brightness, 2,000 images of digits", sensitivity.table),
     "corruptions": Table("The corruptions of MNIST-C, grey 28 x 28", corruptions.table),
 }
 

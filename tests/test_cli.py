@@ -206,7 +206,15 @@ def families(project: Path) -> set[str]:
 
 def test_standard_suite_with_gradients(project, capsys):
     assert scorecard("--n", "40", "--report", "card.json", model="models.py:fitted") == 0
-    assert families(project) == {"accuracy", "adversarial", "corruption", "ood", "calibration", "sensitivity"}
+    assert families(project) == {
+        "accuracy",
+        "adversarial",
+        "corruption",
+        "ood",
+        "calibration",
+        "sensitivity",
+        "saliency",
+    }
     assert "left out" not in capsys.readouterr().out
 
 
@@ -217,6 +225,7 @@ def test_standard_suite_says_what_it_leaves_out(project, capsys):
     assert [line for line in out if line.startswith("left out")] == [
         "left out: ood: labels offers no probabilities",
         "left out: calibration: labels offers no probabilities",
+        "left out: saliency: labels offers no probabilities",
     ]
 
 
@@ -276,7 +285,7 @@ def test_the_bar_is_drawn_in_place_on_a_terminal(monkeypatch, capsys):
     assert capsys.readouterr().err == "\r\x1b[2K1/2 accuracy [#####...............]  25% 0 s\r\x1b[2K"
 
 
-@pytest.mark.parametrize("command", ["compare", "sensitivity", "certify"])
+@pytest.mark.parametrize("command", ["compare", "certify"])
 def test_commands_of_later_versions_are_refused_by_name(command, capsys):
     assert main([command, "model.py:load"]) == 2
     assert f"'{command}' is not supported by this version" in capsys.readouterr().err

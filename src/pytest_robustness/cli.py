@@ -5,29 +5,32 @@ from __future__ import annotations
 import argparse
 import shutil
 import sys
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pytest_robustness import __version__
+from pytest_robustness import __version__, cli_sensitivity
+from pytest_robustness.console import (
+    FAILED,
+    NOT_EVALUATED,
+    PASSED,
+    USAGE,
+    ProgressBar,
+    cache_folder,
+    complain,
+    say,
+)
 from pytest_robustness.errors import ConfigurationError, ParameterError, RobustnessError
 from pytest_robustness.scorecard.settings import Settings, read_tables
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from pytest_robustness.engine import Progress
     from pytest_robustness.evaluations import Requirement
     from pytest_robustness.scorecard import Scorecard
     from pytest_robustness.scorecard.record import Payload
     from pytest_robustness.scorecard.suite import Evaluators
 
-PASSED, FAILED, USAGE, NOT_EVALUATED = 0, 1, 2, 3
-
-FUTURE_COMMANDS = ("compare", "sensitivity", "certify")
-
-CACHE = Path(".pytest_cache") / "d" / "robustness"
-"""The folder that pytest uses as well, so that neither computes what the other knows."""
+FUTURE_COMMANDS = ("compare", "certify")
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -46,18 +49,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     given = sys.argv[1:] if arguments is None else list(arguments)
     if given and given[0] in FUTURE_COMMANDS:
-        return _complain(
-            f"the command {given[0]!r} is not supported by this version; supported: scorecard, data", USAGE
+        return complain(
+            f"the command {given[0]!r} is not supported by this version; supported: scorecard, sensitivity, data", USAGE
         )
     options = _parser().parse_args(given)
     try:
         return int(options.run(options))
     except (ConfigurationError, ParameterError) as error:
-        return _complain(error, USAGE)
+        return complain(error, USAGE)
     except RobustnessError as error:
-        return _complain(error, NOT_EVALUATED)
+        return complain(error, NOT_EVALUATED)
     except KeyboardInterrupt:
-        return _complain("interrupted; what was measured is stored and will not be computed again", 130)
+        return complain("interrupted; what was measured is stored and will not be computed again", 130)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -86,6 +89,8 @@ def _parser() -> argparse.ArgumentParser:
     card.add_argument("-q", "--quiet", action="store_true", help="one line")
     card.set_defaults(run=_scorecard)
 
+    cli_sensitivity.add_command(commands)
+
     data = commands.add_parser("data", help="list the data sets, download one, or say where they are")
     actions = data.add_subparsers(required=True, metavar="ACTION")
     actions.add_parser("list", help="every data set: size, shape, place, licence").set_defaults(run=_data_list)
@@ -109,7 +114,7 @@ def _scorecard(options: argparse.Namespace) -> int:
     )
 
     progress = ProgressBar(quiet=options.quiet)
-    evaluators = Evaluators(cache=_cache_folder() if settings.cache else None, progress=progress)
+    evaluators = Evaluators(cache=cache_folder() if settings.cache else None, progress=progress)
     left_out: list[str] = []
     if options.config:
         requirements = requirements_from_tables(tables)
@@ -123,9 +128,9 @@ def _scorecard(options: argparse.Namespace) -> int:
     if payloads:
         _show(payloads, settings, options)
     for reason in () if options.quiet else left_out:
-        _say(f"left out: {reason}")
+        say(f"left out: {reason}")
     for reason in unmeasured:
-        _complain(f"could not evaluate {reason}", NOT_EVALUATED)
+        complain(f"could not evaluate {reason}", NOT_EVALUATED)
     decisions = [payload["row"]["verdict"] for payload in payloads]
     if not overall(decisions, inconclusive=settings.inconclusive):
         return FAILED
@@ -184,10 +189,10 @@ def _show(payloads: list[Payload], settings: Settings, options: argparse.Namespa
     verbosity = -1 if options.quiet else options.verbose
     plain = _needs_ascii(sys.stdout.encoding)
     for line in render_terminal(card, width=width, verbosity=verbosity, color=sys.stdout.isatty(), ascii=plain):
-        _say(line)
+        say(line)
     for path in settings.report:
         card.write(path)
-        _say(f"written: {path}")
+        say(f"written: {path}")
 
 
 def _data_list(_: argparse.Namespace) -> int:
@@ -206,7 +211,7 @@ def _data_list(_: argparse.Namespace) -> int:
         for info in (*describe(), describe_mnist_c())
     ]
     widths = [None, None, None, 34, 44]
-    _say(tabulate(rows, headers=["name", "images", "shape", "where", "licence"], maxcolwidths=widths))
+    say(tabulate(rows, headers=["name", "images", "shape", "where", "licence"], maxcolwidths=widths))
     return PASSED
 
 
@@ -214,7 +219,7 @@ def _data_path(_: argparse.Namespace) -> int:
     from pytest_robustness.datasets import data_folder
     from pytest_robustness.datasets.files import cache_folder
 
-    _say(str(data_folder() or cache_folder()))
+    say(str(data_folder() or cache_folder()))
     return PASSED
 
 
@@ -222,50 +227,8 @@ def _data_fetch(options: argparse.Namespace) -> int:
     from pytest_robustness.datasets import fetch
 
     for path in fetch(options.name, progress=sys.stderr.isatty()):
-        _say(str(path))
+        say(str(path))
     return PASSED
-
-
-class ProgressBar:
-    """A bar on standard error: in place on a terminal, a line for each finished requirement elsewhere."""
-
-    def __init__(self, *, quiet: bool) -> None:
-        self.title = ""
-        self._quiet = quiet
-        self._started = time.monotonic()
-        self._in_place = sys.stderr.isatty()
-
-    def __call__(self, progress: Progress) -> None:
-        """Draw the bar."""
-        if progress.done == 0:
-            self._started = time.monotonic()
-        if self._in_place and not self._quiet:
-            sys.stderr.write(f"\r\x1b[2K{self.title} {progress.bar()} {self._seconds():.0f} s")
-            sys.stderr.flush()
-
-    def end(self) -> None:
-        """Wipe the bar, or write a line where there is none."""
-        if self._quiet:
-            return
-        sys.stderr.write("\r\x1b[2K" if self._in_place else f"{self.title} done in {self._seconds():.1f} s\n")
-        sys.stderr.flush()
-
-    def _seconds(self) -> float:
-        return time.monotonic() - self._started
-
-
-def _cache_folder() -> str | None:
-    """Make the folder of stored outcomes; say so, and go without, where that is impossible."""
-    root = CACHE.parent.parent
-    try:
-        if not root.exists():
-            root.mkdir()
-            (root / ".gitignore").write_text("*\n", encoding="utf-8")
-        CACHE.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        _complain(f"outcomes are not stored: {error}", PASSED)
-        return None
-    return str(CACHE)
 
 
 def _needs_ascii(encoding: str | None) -> bool:
@@ -275,15 +238,6 @@ def _needs_ascii(encoding: str | None) -> bool:
     except (LookupError, UnicodeEncodeError):
         return True
     return False
-
-
-def _say(text: str) -> None:
-    sys.stdout.write(f"{text}\n")
-
-
-def _complain(error: object, code: int) -> int:
-    sys.stderr.write(f"pytest-robustness: {error}\n")
-    return code
 
 
 if __name__ == "__main__":

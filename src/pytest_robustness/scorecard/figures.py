@@ -27,26 +27,28 @@ def _figure(width: float, height: float) -> Figure:
 
 
 def surface(row: Row) -> Figure:
-    """Draw accuracy over gamma and brightness, with contours, the asked level and the untouched image marked."""
+    """Draw accuracy over one or two parameters, with contours, the asked level and the untouched image marked."""
     import numpy as np
 
-    gamma, brightness = np.asarray(row.details["gamma"], float), np.asarray(row.details["brightness"], float)
-    accuracy = np.asarray(row.details["accuracy"], float)  # (gamma, brightness)
+    names, (first, *more), identity = _surface_axes(row.details)
+    accuracy = np.asarray(row.details["accuracy"], float)  # (first parameter, second parameter)
     figure = _figure(_WIDTH, 4.2)
     axes = figure.subplots()
-    if 1 in accuracy.shape:
-        return _profile(figure, axes, gamma, brightness, accuracy)
+    if not more or 1 in accuracy.shape:
+        varied = 1 if more and len(first) == 1 else 0
+        return _profile(figure, axes, names[varied], (first, *more)[varied], accuracy)
+    (second,) = more
     shading: Literal["gouraud", "nearest"] = "gouraud" if np.isfinite(accuracy).all() else "nearest"
-    mesh = axes.pcolormesh(
-        brightness, gamma, accuracy, cmap="cividis", vmin=0, vmax=1, shading=shading, rasterized=True
-    )
-    _contours(axes, brightness, gamma, accuracy, row.details.get("level"))
-    if brightness.min() <= 0 <= brightness.max() and gamma.min() <= 1 <= gamma.max():
-        axes.plot(0, 1, marker="o", markersize=6, color="white", markeredgecolor="black")
+    mesh = axes.pcolormesh(second, first, accuracy, cmap="cividis", vmin=0, vmax=1, shading=shading, rasterized=True)
+    _contours(axes, second, first, accuracy, row.details.get("level"))
+    if identity and second.min() <= identity[1] <= second.max() and first.min() <= identity[0] <= first.max():
+        place = (identity[1], identity[0])
+        axes.plot(*place, marker="o", markersize=6, color="white", markeredgecolor="black")
         box = {"boxstyle": "round,pad=0.25", "facecolor": "white", "alpha": 0.8, "linewidth": 0}
-        axes.annotate("unchanged", (0, 1), (8, 6), textcoords="offset points", color="black", fontsize=8, bbox=box)
-    _gamma_axis(axes, gamma)
-    axes.set(xlabel="brightness added", ylabel="gamma")
+        axes.annotate("unchanged", place, (8, 6), textcoords="offset points", color="black", fontsize=8, bbox=box)
+    if names[0] == "gamma":
+        _gamma_axis(axes, first)
+    axes.set(xlabel=_parameter_label(names[1]), ylabel=_parameter_label(names[0]))
     bar = figure.colorbar(
         mesh, ax=axes, shrink=0.9, aspect=28, pad=0.02, format=lambda value, _: f"{100 * value:.0f} %"
     )
@@ -54,11 +56,24 @@ def surface(row: Row) -> Figure:
     return figure
 
 
-def _profile(figure: Figure, axes: Axes, gamma: Any, brightness: Any, accuracy: Any) -> Figure:
-    """Draw a curve where only one of gamma and brightness varies."""
-    name, place = ("brightness added", brightness) if len(gamma) == 1 else ("gamma", gamma)
-    axes.plot(place, accuracy.ravel(), color=BLUE, marker="o", markersize=3)
-    axes.set(xlabel=name, ylabel="accuracy", ylim=(0, 1))
+def _surface_axes(details: dict[str, Any]) -> tuple[list[str], list[Any], list[float] | None]:
+    """Return the names of the parameters, their axes, and the point that changes nothing, where it is known."""
+    import numpy as np
+
+    if "axes" in details:
+        return details["parameters"], [np.asarray(axis, float) for axis in details["axes"]], details.get("identity")
+    # Scorecards of 0.1 know gamma and brightness only.
+    return ["gamma", "brightness"], [np.asarray(details[n], float) for n in ("gamma", "brightness")], [1.0, 0.0]
+
+
+def _parameter_label(name: str) -> str:
+    return "brightness added" if name == "brightness" else one_line(name.replace("_", " "))
+
+
+def _profile(figure: Figure, axes: Axes, name: str, values: Any, accuracy: Any) -> Figure:
+    """Draw a curve where only one parameter varies."""
+    axes.plot(values, accuracy.ravel(), color=BLUE, marker="o", markersize=3)
+    axes.set(xlabel=_parameter_label(name), ylabel="accuracy", ylim=(0, 1))
     _percent_axes(axes.yaxis)
     return figure
 

@@ -1,0 +1,138 @@
+"""The command ``sensitivity``: the whole study of a surface without pytest."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pytest_robustness.console import PASSED, ProgressBar, cache_folder, say
+from pytest_robustness.scorecard.settings import Settings
+
+if TYPE_CHECKING:
+    import argparse
+
+    from pytest_robustness.engine import Progress
+    from pytest_robustness.evaluations import Measurement, Sensitivity, Surface
+
+PARAMETERS = (
+    *("rotation", "translation_x", "translation_y", "scale", "shear", "blur", "saturation", "gamma", "brightness"),
+    *("contrast", "occlusion", "gaussian_noise", "salt_and_pepper"),
+)
+"""Those of `pytest_robustness.transforms.parametric`, written out: the parser must not import numpy."""
+
+SETTINGS = ("model", "data", "n", "seed", "device", "batch_size", "executor", "confidence", "allow_pickle")
+OPTIONS = ("sampler", "points", "tolerance", "seconds", "level")
+
+
+def add_command(commands: Any) -> None:
+    """Add the command to the parser of the command line."""
+    command = commands.add_parser("sensitivity", help="sample the accuracy over one or two parameters, and draw it")
+    command.add_argument("model", metavar="MODEL", help="module:name, file.py:name, weights.pt@module:factory, ...")
+    ranges = command.add_argument_group("ranges", "one or two of these; by default --gamma 0.5 2 --brightness -0.2 0.2")
+    for name in PARAMETERS:
+        ranges.add_argument(f"--{name.replace('_', '-')}", nargs=2, type=float, metavar=("LOW", "HIGH"))
+    command.add_argument("--points", type=int, help="points evaluated at most (default: 100)")
+    command.add_argument("--tolerance", type=float, help="end where the estimated mean error is at most this")
+    command.add_argument("--seconds", type=float, help="end after this time; the points are then not reproducible")
+    command.add_argument("--sampler", metavar="NAME", help="tensor (default), learner2d or grid")
+    command.add_argument("--level", type=float, help="accuracy for the area above and the robust box (default: 0.9)")
+    command.add_argument("--plot", metavar="FILE", type=Path, help="write the pictures: .png, .svg or .pdf")
+    command.add_argument("--save", metavar="FILE", type=Path, help="write the points and accuracies: .npz or .csv")
+    command.add_argument("--data", metavar="NAME", help="name of a data set, or path of an .npz file (default: mnist)")
+    command.add_argument("--n", type=int, help="samples drawn at random (default: all)")
+    command.add_argument("--seed", type=int, help="seed of the draw, the order and all noise (default: 0)")
+    command.add_argument("--device", help="where a torch model runs (default: cpu)")
+    command.add_argument("--batch-size", type=int, help="images in a forward pass (default: 500)")
+    command.add_argument("--executor", metavar="NAME", help="where blocks run (default: serial)")
+    command.add_argument("--confidence", type=float, help="level of the intervals (default: 0.95)")
+    command.add_argument(
+        "--allow-pickle", metavar="SHA256", action="append", help="load this pickled model, and no other"
+    )
+    command.add_argument("--no-cache", action="store_true", help="neither read nor store outcomes")
+    command.add_argument("-q", "--quiet", action="store_true", help="no progress")
+    command.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Measure the surface, print what is said of it, and write the files that are asked for."""
+    settings = Settings().replaced(_given(options, SETTINGS))
+
+    from pytest_robustness.evaluations import Sensitivity, surface_of
+    from pytest_robustness.scorecard.study import check_files, draw_study
+    from pytest_robustness.scorecard.suite import Evaluators
+
+    ranges: dict[str, Any] = {name: tuple(ends) for name, ends in _given(options, PARAMETERS).items()}
+    if ranges and set(ranges) < {"gamma", "brightness"}:
+        ranges = {"gamma": None, "brightness": None, **ranges}  # what is asked for, and nothing beside it
+    evaluation = Sensitivity(**ranges, **_given(options, OPTIONS))
+    check_files(plot=options.plot, save=options.save)
+    bar = SurfaceBar(quiet=options.quiet)
+    evaluators = Evaluators(cache=None if options.no_cache else cache_folder(), progress=bar)
+    evaluator = evaluators.get(settings.model, settings.data, settings)
+    bar.expected = _expected_blocks(evaluation, len(evaluator.dataset))
+    measurement = evaluator.measure(evaluation, confidence=settings.confidence)
+    bar.end()
+    surface = surface_of(measurement)
+    for line in _lines(measurement, surface):
+        say(line)
+    if options.save:
+        surface.save(options.save)
+        say(f"written: {options.save}")
+    if options.plot:
+        draw_study(surface, evaluation, evaluator.dataset, seed=settings.seed, path=options.plot)
+        say(f"written: {options.plot}")
+    return PASSED
+
+
+def _given(options: argparse.Namespace, names: tuple[str, ...]) -> dict[str, Any]:
+    found = {name: getattr(options, name) for name in names}
+    return {name: value for name, value in found.items() if value is not None}
+
+
+class SurfaceBar(ProgressBar):
+    """The bar of a surface: of its rounds only the next is planned, but how many points there will be is known."""
+
+    def __init__(self, *, quiet: bool) -> None:
+        super().__init__(quiet=quiet)
+        self.title = "sensitivity"
+        self.expected = 0
+
+    def __call__(self, progress: Progress) -> None:
+        """Draw the bar."""
+        super().__call__(replace(progress, total=max(progress.total, self.expected)))
+
+
+def _expected_blocks(evaluation: Sensitivity, samples: int) -> int:
+    """Return how many blocks all points take; 0 where something else ends the sampling."""
+    from pytest_robustness.evaluations.base import BLOCK_SIZE
+    from pytest_robustness.evaluations.sensitivity import POINTS_IN_BLOCK
+
+    if evaluation.tolerance is not None or evaluation.seconds is not None:
+        return 0
+    return math.ceil(samples / BLOCK_SIZE) * (1 + math.ceil(evaluation.points / POINTS_IN_BLOCK))
+
+
+def _lines(measurement: Measurement, surface: Surface) -> list[str]:
+    """Return the metrics as a table, and the best and the worst point below it."""
+    from tabulate import tabulate
+
+    from pytest_robustness.scorecard.format import metric_label
+
+    metrics = (measurement, *measurement.others)
+    rows = [(metric_label(m.family, m.metric), m.value, f"[{m.low:.4f}, {m.high:.4f}]") for m in metrics]
+    headers = ("sensitivity", "value", f"{100 * measurement.confidence:g} % interval")
+    lines = tabulate(rows, headers=headers, floatfmt=".4f").splitlines()
+    for word, place in (("best", surface.accuracies.argmax()), ("worst", surface.accuracies.argmin())):
+        lines.append(f"{word}: {surface.accuracies[place]:.4f} at {_at(surface, surface.points[place])}")
+    if ranges := next((m.details["ranges"] for m in metrics if m.metric == "robust_box"), None):
+        named = zip(surface.names, ranges, strict=True)
+        inside = ", ".join(f"{name} {low:.4g} to {high:.4g}" for name, (low, high) in named)
+        lines.append(f"robust box, accuracy at least {surface.level:g}: {inside}")
+    lines.append(f"{len(surface.points):,} points, {measurement.n:,} images, {measurement.seconds:.1f} s")
+    return [*lines, *(f"note: {warning}" for warning in measurement.warnings)]
+
+
+def _at(surface: Surface, point: Any) -> str:
+    return ", ".join(f"{name} {value:.4g}" for name, value in zip(surface.names, point, strict=True))
