@@ -11,6 +11,7 @@ from pytest_robustness.attacks import ATTACKS, Attack, make_attack
 from pytest_robustness.attacks.registry import is_option
 from pytest_robustness.attacks.sanity import faults, probe, weakness, work_faults
 from pytest_robustness.errors import ParameterError, check_number, unknown_name
+from pytest_robustness.evaluations.adversarial_pictures import examples, has_examples, picture_details
 from pytest_robustness.evaluations.attacked import Stage, attack_samples, join_samples, standing_at
 from pytest_robustness.evaluations.base import Arrays, Block, Evaluation, Outcome, Subject, blocks_of_rows, to_plain
 from pytest_robustness.evaluations.course import Course
@@ -114,7 +115,13 @@ class AdversarialAccuracy(Evaluation):
         if block.part == CHECK:
             return self._examine(subject, samples)
         stage = next(stage for stage in self._stages(subject) if stage.part == block.part)
-        return attack_samples(stage.attack, subject, samples, keep_images=self.save is not None)
+        if stage.attack is None:
+            return attack_samples(None, subject, samples, keep_images=False)
+        shows = has_examples(block)
+        arrays = attack_samples(stage.attack, subject, samples, keep_images=shows or self.save is not None)
+        shown = examples(subject, samples, arrays, block, needs=stage.attack.needs) if shows else {}
+        kept = {key: value for key, value in arrays.items() if key != "images" or self.save is not None}
+        return {**kept, **shown}
 
     def summarise(
         self, subject: Subject, outcomes: Mapping[Block, Outcome], *, confidence: float
@@ -136,6 +143,13 @@ class AdversarialAccuracy(Evaluation):
             correct = standing[-1]
         else:
             parts += class_parts(correct[over], subject.dataset.labels[over], confidence)
+        pictures = picture_details(
+            subject,
+            outcomes,
+            [stage.part for stage in stages],
+            np.where(correct, subject.dataset.labels, samples["prediction"]),
+            whole=settled is None,
+        )
         fallen = {stage.part: int((course.fell == number).sum()) for number, stage in enumerate(stages)}
         return (
             measured(
@@ -146,7 +160,7 @@ class AdversarialAccuracy(Evaluation):
                 share_correct(correct[over], confidence),
                 confidence=confidence,
                 parts=parts,
-                details={"norm": self.attack.reach.norm or "linf", "fallen": fallen},
+                details={"norm": self.attack.reach.norm or "linf", "fallen": fallen, **pictures},
                 warnings=[*self._warnings(subject, stages), *_seen(outcomes, "warnings")],
                 faults=[*_seen(outcomes, "faults"), *work_faults(samples, moves=self._moves())],
                 settled=settled,

@@ -1,0 +1,130 @@
+"""Sheets of examples: rows of small pictures, one column for each sample, as one PNG."""
+
+from __future__ import annotations
+
+import base64
+from io import BytesIO
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from numpy.typing import NDArray
+
+EXAMPLES = 8
+"""Samples on a sheet."""
+
+_LARGEST = 48  # pixels a side: larger images are averaged down, so that a sheet stays small
+
+_HEAT = np.array([1.0, 0.45, 0.0])
+"""The colour of saliency: seen on black and on white."""
+
+
+def saliency_sheet(
+    images: NDArray[np.float32], saliency: NDArray[np.float64], masked: NDArray[np.float32]
+) -> dict[str, NDArray[np.uint8]]:
+    """Return a sheet of what a map says: images as they are, under their saliency, and masked.
+
+    Parameters
+    ----------
+    images, masked : ndarray of float32, shape (N, C, H, W)
+        In [0, 1].
+    saliency : ndarray, shape (N, H, W)
+
+    Returns
+    -------
+    dict of str to ndarray of uint8, shape (N, h, w, 3)
+        The rows by name.
+    """
+    return {"original": coloured(images), "saliency": overlay(images, saliency), "masked": coloured(masked)}
+
+
+def adversarial_sheet(
+    clean: NDArray[np.float32],
+    adversarial: NDArray[np.float32],
+    *,
+    clean_saliency: NDArray[np.float64] | None = None,
+    adversarial_saliency: NDArray[np.float64] | None = None,
+) -> dict[str, NDArray[np.uint8]]:
+    """Return a sheet of what an attack did: clean and adversarial images, their saliency, and their difference.
+
+    Parameters
+    ----------
+    clean, adversarial : ndarray of float32, shape (N, C, H, W)
+        In [0, 1].
+    clean_saliency, adversarial_saliency : ndarray, shape (N, H, W), optional
+        Each adds a row.
+
+    Returns
+    -------
+    dict of str to ndarray of uint8, shape (N, h, w, 3)
+        The rows by name. In the difference, grey is no change, and black and white are the largest change of an image.
+    """
+    rows = {"original": coloured(clean)}
+    if clean_saliency is not None:
+        rows["its saliency"] = overlay(clean, clean_saliency)
+    rows["adversarial"] = coloured(adversarial)
+    if adversarial_saliency is not None:
+        rows["its saliency now"] = overlay(adversarial, adversarial_saliency)
+    change = adversarial.astype(np.float64) - clean
+    largest = np.abs(change).max(axis=(1, 2, 3), keepdims=True)
+    rows["difference"] = coloured(0.5 + change / np.where(largest > 0, 2 * largest, 1))
+    return rows
+
+
+def coloured(images: NDArray[Any]) -> NDArray[np.uint8]:
+    """Return images (N, C, H, W) in [0, 1] as small pictures (N, h, w, 3); of other than three channels, their mean."""
+    return _bytes(_shrunk(_rgb(images)))
+
+
+def overlay(images: NDArray[Any], saliency: NDArray[np.float64]) -> NDArray[np.uint8]:
+    """Return images (N, C, H, W), darkened, under their saliency (N, H, W), each scaled by its own largest value."""
+    strength = np.maximum(saliency, 0.0)
+    largest = strength.max(axis=(1, 2), keepdims=True)
+    heat = (strength / np.where(largest > 0, largest, 1))[..., None]
+    return _bytes(_shrunk(0.45 * _rgb(images) * (1 - heat) + heat * _HEAT))
+
+
+def sheet_picture(rows: Mapping[str, NDArray[np.uint8]], captions: Sequence[str]) -> dict[str, Any]:
+    """Return a sheet as builtin values: names of rows, captions of columns, size of a picture, and a PNG in base64."""
+    from PIL import Image
+
+    tiles = np.stack(list(rows.values()))
+    count, columns, height, width = tiles.shape[:4]
+    file = BytesIO()
+    page = tiles.transpose(0, 2, 1, 3, 4).reshape(count * height, columns * width, 3)
+    Image.fromarray(np.ascontiguousarray(page)).save(file, "PNG", optimize=True)
+    return {
+        "names": list(rows),
+        "captions": list(captions),
+        "width": width,
+        "height": height,
+        "columns": columns,
+        "png": base64.b64encode(file.getvalue()).decode("ascii"),
+    }
+
+
+def _rgb(images: NDArray[Any]) -> NDArray[np.float64]:
+    """Return images as (N, H, W, 3)."""
+    values = images.astype(np.float64)
+    three = values if values.shape[1] == 3 else np.repeat(values.mean(axis=1, keepdims=True), 3, axis=1)
+    return three.transpose(0, 2, 3, 1)
+
+
+def _shrunk(pictures: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return pictures averaged over squares until they are small enough; what does not fill a square is cut off."""
+    n, height, width, channels = pictures.shape
+    step = -(-max(height, width) // _LARGEST)
+    if step == 1 or min(height, width) < step:
+        return pictures
+    fitting = pictures[:, : height // step * step, : width // step * step]
+    squares = fitting.reshape(n, height // step, step, width // step, step, channels)
+    small: NDArray[np.float64] = squares.mean(axis=(2, 4))
+    return small
+
+
+def _bytes(pictures: NDArray[np.float64]) -> NDArray[np.uint8]:
+    whole: NDArray[np.uint8] = np.rint(pictures.clip(0, 1) * 255).astype(np.uint8)
+    return whole
