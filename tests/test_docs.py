@@ -1,4 +1,4 @@
-"""The pages on attacks and on measures: their tables agree with the code, their examples run."""
+"""The pages on attacks, measures and sensitivity: their tables agree with the code, their examples run."""
 
 from __future__ import annotations
 
@@ -15,10 +15,13 @@ from pytest_robustness.attacks.ensembles import Ensemble
 from pytest_robustness.attacks.sanity import CHECKS
 from pytest_robustness.evaluations.families import FAMILIES
 from pytest_robustness.metrics import SCORES
+from pytest_robustness.saliency import SALIENCY
 from pytest_robustness.transforms import MNIST_C
 from pytest_robustness.transforms.common import COMMON
+from pytest_robustness.transforms.parametric import PARAMETERS
 
 PAGE = (Path(__file__).parent.parent / "docs" / "attacks.md").read_text(encoding="utf-8")
+CHANGES = (Path(__file__).parent.parent / "docs" / "sensitivity.md").read_text(encoding="utf-8")
 MEASURES = (Path(__file__).parent.parent / "docs" / "measures.md").read_text(encoding="utf-8")
 
 
@@ -61,7 +64,23 @@ def test_every_corruption_metric_and_threshold_is_listed() -> None:
             assert f"`{metric}`" in section, metric
 
 
-@pytest.mark.parametrize(("page", "tests"), [(PAGE, 3), (MEASURES, 2)])
+def test_every_transform_map_metric_and_threshold_is_listed() -> None:
+    table = CHANGES.split("<!-- transforms -->")[1].split("<!-- /transforms -->")[0]
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in table.strip().splitlines()[2:]]
+    limits = {name: transform.parameters[name] for name, transform in PARAMETERS.items()}
+    assert {name.strip("`"): float(identity) for name, _, _, identity in rows} == {
+        name: limit.identity for name, limit in limits.items()
+    }
+    table = CHANGES.split("<!-- maps -->")[1].split("<!-- /maps -->")[0]
+    assert re.findall(r"^\| `([a-z-]+)`", table, re.MULTILINE) == list(SALIENCY)
+    for family, title in (("sensitivity", "## Sensitivity surfaces"), ("saliency", "## Saliency")):
+        section = CHANGES.split(title)[1].split("\n## ")[0]
+        for keyword, (metric, _) in FAMILIES[family].thresholds.items():
+            assert f"`{keyword}`" in section, keyword
+            assert f"`{metric}`" in section, metric
+
+
+@pytest.mark.parametrize(("page", "tests"), [(PAGE, 3), (MEASURES, 2), (CHANGES, 5)])
 def test_the_examples_run(tmp_path: Path, page: str, tests: int) -> None:
     (tmp_path / "mypackage").mkdir()
     readme = (Path(__file__).parent / "test_readme.py").read_text(encoding="utf-8")

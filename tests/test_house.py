@@ -13,10 +13,13 @@ FLOORS = (
     {"errors"},
     {"metrics", "transforms"},
     {"classifiers", "datasets"},
-    {"attacks", "certificates"},
+    {"attacks", "certificates", "saliency", "strategies"},
     {"evaluations"},
+    {"counterexamples"},
     {"engine"},
     {"scorecard"},
+    {"console"},
+    {"cli_sensitivity"},
     {"plugin", "cli"},
 )
 """From the ground up. A room may import itself and the rooms on the floors below."""

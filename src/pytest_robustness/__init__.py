@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from pytest_robustness.classifiers import Classifier, load_classifier
+    from pytest_robustness.counterexamples import find_counterexamples, smallest_failure
     from pytest_robustness.datasets import Dataset, load_dataset
     from pytest_robustness.engine import Evaluator
     from pytest_robustness.evaluations import Measurement, Requirement
@@ -26,8 +27,10 @@ __all__ = [
     "Robustness",
     "Scorecard",
     "__version__",
+    "find_counterexamples",
     "load_classifier",
     "load_dataset",
+    "smallest_failure",
 ]
 
 __version__ = "0.1.0"
@@ -40,8 +43,10 @@ _ROOM_OF = {
     "Requirement": "evaluations",
     "Robustness": "plugin.facade",
     "Scorecard": "scorecard",
+    "find_counterexamples": "counterexamples",
     "load_classifier": "classifiers",
     "load_dataset": "datasets",
+    "smallest_failure": "counterexamples",
 }
 
 

@@ -25,7 +25,9 @@ WRONG = {
     "no radius": ("adversarial(attack='pgd')", "*the attack 'pgd' needs a radius*eps=0.1*"),
     "wrong norm": ("adversarial(eps=0.1, norm='l7')", "*norm of the attack 'autoattack'*'l7'*allowed: linf, l2*"),
     "wrong early stop": ("accuracy(early_stop='soon')", "*early-stop*'soon'*"),
-    "saliency": ("saliency()", "*does not support*'saliency'*"),
+    "wrong saliency map": ("saliency(map='gradiant')", "*unknown saliency map*'gradiant'*Did you mean 'gradient'*"),
+    "wrong mask": ("saliency(mask='black')", "*unknown mask*'black'*allowed: zero, mean, invert*"),
+    "no curves": ("saliency(curves=False, min_deletion_area=0.5)", "*min_deletion_area needs the curves*"),
 }
 
 

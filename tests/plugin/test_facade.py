@@ -307,9 +307,9 @@ def test_it(robustness):
 
 
 def test_a_family_of_a_later_version_is_named(run):
-    result = run("def test_it(robustness):\n    robustness.saliency()")
+    result = run("def test_it(robustness):\n    robustness.certified_accuracy()")
     result.stdout.fnmatch_lines(
-        ["E *AttributeError: *no method 'saliency' (not supported by this version); it has accuracy, *"]
+        ["E *AttributeError: *no method 'certified_accuracy' (not supported by this version); it has accuracy, *"]
     )
 
 

@@ -109,7 +109,7 @@ def test_the_json_inside_is_the_scorecard(card: Scorecard, text: str) -> None:
 def test_each_picture_is_drawn_once(page: Page) -> None:
     labels = [found["aria-label"] for found in page.having("svg")]
     assert sorted(map(str, labels)) == [
-        "Accuracy over gamma and brightness",
+        "Accuracy surface",
         "Anomaly scores",
         "Confusion matrix",
         "Corruption by corruption",

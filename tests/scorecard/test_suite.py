@@ -141,7 +141,7 @@ def test_the_standard_suite_is_what_the_model_supports():
         return [requirement.evaluation.family for requirement in requirements], left_out
 
     attacks, outliers = ["adversarial"] * 3, ["ood"] * 3
-    everything = ["accuracy", *attacks, "corruption", *outliers, "calibration", "sensitivity"]
+    everything = ["accuracy", *attacks, "corruption", *outliers, "calibration", "sensitivity", "saliency"]
     assert chosen(net()) == (everything, [])
     # Without gradients there is one attack, on the scores.
     assert chosen(pixels) == ([family for i, family in enumerate(everything) if i not in {2, 3}], [])

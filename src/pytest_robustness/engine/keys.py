@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pytest_robustness.evaluations import Block, Evaluation, Subject
 
 _PACKAGE = __name__.partition(".")[0]
-_ROOMS = ("metrics", "transforms", "classifiers", "datasets", "attacks", "evaluations")
+_ROOMS = ("metrics", "transforms", "classifiers", "datasets", "attacks", "saliency", "evaluations")
 _LIBRARIES = ("torch", "numpy", "scipy", "scikit-learn")
 
 
@@ -66,7 +66,7 @@ def is_ours(evaluation: Evaluation) -> bool:
 def is_identified(evaluation: Evaluation) -> bool:
     """Return whether the key of an evaluation says all that its outcomes depend on, the model aside."""
     attack = getattr(evaluation, "attack", None)
-    return attack is None or bool(attack.identified)
+    return bool(getattr(evaluation, "identified", True)) and (attack is None or bool(attack.identified))
 
 
 @cache

@@ -13,8 +13,10 @@ from pytest_robustness.evaluations.ood import OutOfDistribution
 from pytest_robustness.evaluations.ood_comparison import ScoreComparison
 from pytest_robustness.evaluations.ood_table import ScoreTable, score_table
 from pytest_robustness.evaluations.requirements import OVERRIDES, Requirement, make_requirement
+from pytest_robustness.evaluations.saliency import Saliency
 from pytest_robustness.evaluations.saving import save_samples
 from pytest_robustness.evaluations.sensitivity import Sensitivity
+from pytest_robustness.evaluations.surfaces.surface import Surface, surface_of
 from pytest_robustness.evaluations.thresholds import Threshold, Verdict
 from pytest_robustness.evaluations.verdicts import RULES, judge
 
@@ -36,10 +38,12 @@ __all__ = [
     "Outcome",
     "Part",
     "Requirement",
+    "Saliency",
     "ScoreComparison",
     "ScoreTable",
     "Sensitivity",
     "Subject",
+    "Surface",
     "Threshold",
     "Verdict",
     "curve_of",
@@ -47,4 +51,5 @@ __all__ = [
     "make_requirement",
     "save_samples",
     "score_table",
+    "surface_of",
 ]

@@ -10,6 +10,7 @@ from pytest_robustness.evaluations.adversarial import AdversarialAccuracy
 from pytest_robustness.evaluations.calibration import Calibration
 from pytest_robustness.evaluations.corruption import CorruptionAccuracy
 from pytest_robustness.evaluations.ood import OutOfDistribution
+from pytest_robustness.evaluations.saliency import Saliency
 from pytest_robustness.evaluations.sensitivity import Sensitivity
 
 if TYPE_CHECKING:
@@ -73,7 +74,17 @@ FAMILIES: dict[str, Family] = {
             "min_worst": ("worst", ">="),
             "min_mean": ("mean", ">="),
             "min_area": ("area", ">="),
+            "min_robust_box": ("robust_box", ">="),
             "max_drop": ("max_drop", "<="),
+        },
+    ),
+    "saliency": Family(
+        Saliency,
+        {
+            "min_accuracy": ("accuracy", ">="),
+            "max_excess_drop": ("excess_drop", "<="),
+            "min_deletion_area": ("deletion_area", ">="),
+            "min_insertion_area": ("insertion_area", ">="),
         },
     ),
 }

@@ -34,6 +34,7 @@ LOWER_IS_BETTER = {
     "fpr95",
     "fpr95_in",
     "max_drop",
+    "excess_drop",
 }
 """Metrics of which less is better; of all others more is."""
 

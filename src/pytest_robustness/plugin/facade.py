@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, overload
+from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, TypeVar, overload
 
 import pytest
 
@@ -36,10 +36,13 @@ from pytest_robustness.scorecard.record import explain, make_payload
 from pytest_robustness.scorecard.suite import Evaluators, measure_requirement
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
+    from pytest_robustness.counterexamples import Counterexample, Counterexamples
     from pytest_robustness.engine import Evaluator
     from pytest_robustness.scorecard.settings import Settings
+
+Answer = TypeVar("Answer")
 
 UNAVAILABLE = (DataUnavailableError, MissingExtraError)
 """Not verdicts: this machine lacks what the test needs. The test is skipped, or fails where the run is strict."""
@@ -54,6 +57,9 @@ METHODS = (
     "calibration",
     "brier",
     "sensitivity",
+    "saliency",
+    "smallest_failure",
+    "counterexamples",
 )
 """What can be asked of the fixture."""
 
@@ -89,7 +95,7 @@ class Robustness:
 
     def __getattr__(self, name: str) -> NoReturn:
         """Say of a method that is not there which ones are, or that another version has it."""
-        later = " (not supported by this version)" if name in {"certified_accuracy", "saliency"} else ""
+        later = " (not supported by this version)" if name in {"certified_accuracy"} else ""
         methods = ", ".join(METHODS)
         message = f"the fixture 'robustness' has no method {name!r}{later}; it has {methods}"
         raise AttributeError(message)
@@ -163,10 +169,48 @@ class Robustness:
         __tracebackhide__ = True
         return self._call("calibration", settings)["brier"]
 
-    def sensitivity(self, gamma: Any = (0.5, 2.0), brightness: Any = (-0.2, 0.2), **options: Any) -> Measurement:
-        """Measure the area-weighted mean accuracy over a box; ``["worst"]``, ``["area"]``, ``["max_drop"]`` as well."""
+    def sensitivity(self, gamma: Any = ..., brightness: Any = ..., **options: Any) -> Measurement:
+        """Measure the area-weighted mean accuracy over a box of one or two parameters, by default gamma and brightness.
+
+        ``["worst"]``, ``["area"]``, ``["max_drop"]`` and ``["robust_box"]`` have the others, and `surface_of` the
+        points. Other parameters come by keyword, ``rotation=(-0.5, 0.5)``; those of an own function with
+        ``transform=...``.
+        """
         __tracebackhide__ = True
-        return self._call("sensitivity", {"gamma": gamma, "brightness": brightness, **options})
+        pair = {name: ends for name, ends in (("gamma", gamma), ("brightness", brightness)) if ends is not ...}
+        return self._call("sensitivity", {**pair, **options})
+
+    def saliency(self, fraction: float = 0.15, **options: Any) -> Measurement:
+        """Measure the accuracy with a fraction of the pixels masked, the most salient first.
+
+        ``["random_ink"]`` has the same of as many random pixels above 0, without which it says little;
+        ``["deletion_area"]`` and ``["insertion_area"]`` the areas under the curves over all fractions.
+        """
+        __tracebackhide__ = True
+        return self._call("saliency", {"fraction": fraction, **options})
+
+    def smallest_failure(self, transform: object, *, image: object, **options: Any) -> Counterexample | None:
+        """Search for the smallest change that one image fails under; None where nothing that was tried fails.
+
+        `transform` is a name (``"rotation"``), a function with ranges (``shift=(0, 3)``), several of them, or a
+        strategy of `pytest_robustness.strategies`; `image` an index in the data, or ``(image, label)``.
+        """
+        __tracebackhide__ = True
+        from pytest_robustness.plugin.failures import smallest
+
+        return self._answer(lambda: smallest(self, transform, image, options))
+
+    def counterexamples(self, what: object, *, limit: int = 10, **options: Any) -> Counterexamples:
+        """Look for samples that fail, and for the smallest change of each.
+
+        `what` is a family with its parameters (``"adversarial", attack="pgd", eps=0.1``; ``"corruption"``,
+        ``"sensitivity"``), a requirement, an evaluation or a measurement of those, or a transform as
+        `smallest_failure` takes it. The samples are those of the run, unless ``n``, ``seed`` or ``data`` say otherwise.
+        """
+        __tracebackhide__ = True
+        from pytest_robustness.plugin.failures import collected
+
+        return self._answer(lambda: collected(self, what, limit, options))
 
     def check(self, requirement: Requirement) -> list[Judged]:
         """Measure a requirement, record every metric, and return those with a threshold.
@@ -215,28 +259,20 @@ class Robustness:
 
     def _call(self, family: str, keys: dict[str, Any]) -> Measurement:
         __tracebackhide__ = True
+        settings, evaluator, measurement = self._answer(lambda: self._measure(_asked(family, keys)))
+        for metric in (measurement, *measurement.others):
+            self.record(metric, evaluator, settings, headline=metric is measurement)
+        return measurement.with_hook(Comparison(self, evaluator, settings, measurement.metric))
+
+    def _answer(self, ask: Callable[[], Answer]) -> Answer:
+        __tracebackhide__ = True
         try:
-            requirement = _compared(keys) if "scores" in keys else make_requirement(family, keys)
-            if "early_stop" in keys:
-                raise ConfigurationError(
-                    "a method of the fixture cannot stop early: its bound comes after the measurement",
-                    got=f"early_stop={keys['early_stop']!r}",
-                    mend="Use the marker, which knows its threshold.",
-                )
-            if requirement.thresholds:
-                raise ConfigurationError(
-                    f"a method of the fixture takes no thresholds: got {sorted(set(keys) & set(_bound_names(family)))}",
-                    mend="Compare what it returns: assert robustness.accuracy() >= 0.9.",
-                )
-            settings, evaluator, measurement = self._measure(requirement)
+            return ask()
         except UNAVAILABLE as error:
             _leave(f"{SKIP_PREFIX}{error}", fail=self.settings.strict)
         except RobustnessError as error:
             # The traceback ends in the user's own line; the message says the rest.
             raise error.with_traceback(None) from own_cause(error)
-        for metric in (measurement, *measurement.others):
-            self.record(metric, evaluator, settings, headline=metric is measurement)
-        return measurement.with_hook(Comparison(self, evaluator, settings, measurement.metric))
 
     def _measure(self, requirement: Requirement) -> tuple[Settings, Evaluator, Measurement]:
         return measure_requirement(requirement, self.evaluators, self.settings, model=self.model, data=self.data)
@@ -310,6 +346,23 @@ def _leave(reason: str, *, fail: bool) -> NoReturn:
     if fail:
         pytest.fail(reason, pytrace=False)
     pytest.skip(reason)
+
+
+def _asked(family: str, keys: dict[str, Any]) -> Requirement:
+    """Make the requirement of a method, which has no thresholds."""
+    requirement = _compared(keys) if "scores" in keys else make_requirement(family, keys)
+    if "early_stop" in keys:
+        raise ConfigurationError(
+            "a method of the fixture cannot stop early: its bound comes after the measurement",
+            got=f"early_stop={keys['early_stop']!r}",
+            mend="Use the marker, which knows its threshold.",
+        )
+    if requirement.thresholds:
+        raise ConfigurationError(
+            f"a method of the fixture takes no thresholds: got {sorted(set(keys) & set(_bound_names(family)))}",
+            mend="Compare what it returns: assert robustness.accuracy() >= 0.9.",
+        )
+    return requirement
 
 
 def _compared(keys: dict[str, Any]) -> Requirement:

@@ -42,7 +42,8 @@ def robustness_data(request: pytest.FixtureRequest) -> object:
 def robustness(request: pytest.FixtureRequest, robustness_model: object, robustness_data: object) -> Robustness:
     """Measure the model under test: every method returns a Measurement that compares like a number and is recorded.
 
-    Methods: accuracy, adversarial_accuracy, corruption_accuracy, ood, calibration, brier, sensitivity.
+    Methods: accuracy, adversarial_accuracy, adversarial_curve, corruption_accuracy, ood, calibration, brier,
+    sensitivity, saliency, smallest_failure, counterexamples.
     Outcomes are shared by the whole session: measuring again costs nothing, but for a callable, which may have changed.
     """
     from pytest_robustness.plugin.facade import Robustness

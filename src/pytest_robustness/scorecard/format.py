@@ -12,7 +12,12 @@ if TYPE_CHECKING:
     from pytest_robustness.scorecard.card import Scorecard
     from pytest_robustness.scorecard.rows import BoundRow, DataCard, ModelCard, PartRow, Row
 
-SHARES = frozenset({"accuracy", "worst", "mean", "area", "max_drop", "fpr95", "fpr95_in"})
+SHARES = frozenset(
+    {
+        *("accuracy", "worst", "mean", "area", "max_drop", "robust_box", "fpr95", "fpr95_in"),
+        *("random", "random_ink", "excess_drop", "deletion_area", "insertion_area"),
+    }
+)
 """Metrics that are a share of images or of an area, shown in percent; all others are shown as plain numbers."""
 
 _METRIC_LABELS = {
@@ -23,6 +28,12 @@ _METRIC_LABELS = {
     "mean": "mean",
     "area": "area",
     "max_drop": "largest drop",
+    "robust_box": "robust box",
+    "random": "random pixels",
+    "random_ink": "random ink pixels",
+    "excess_drop": "drop beyond random ink",
+    "deletion_area": "deletion area",
+    "insertion_area": "insertion area",
     "auroc": "AUROC",
     "aupr_out": "AUPR out",
     "aupr_in": "AUPR in",

@@ -15,7 +15,6 @@ from pytest_robustness.scorecard.figures import (
     MUTED,
     ORANGE,
     PAPER,
-    confusion,
     histograms,
     part_bars,
     reliability,
@@ -23,6 +22,7 @@ from pytest_robustness.scorecard.figures import (
     surface,
 )
 from pytest_robustness.scorecard.format import SHARES, one_line
+from pytest_robustness.scorecard.saliency_figures import confusions, curves, sheets_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -55,12 +55,13 @@ _STYLE: Any = {
 
 
 PICTURES: Mapping[str, tuple[str, Callable[[Row], Figure]]] = {
-    "accuracy": ("Accuracy over gamma and brightness", surface),
+    "accuracy": ("Accuracy surface", surface),
     "bins": ("Reliability diagram", reliability),
-    "confusion": ("Confusion matrix", confusion),
+    "confusion": ("Confusion matrix", confusions),
     "edges": ("Anomaly scores", histograms),
     "roc": ("ROC curve", roc),
     "sets": ("ROC curves", roc),
+    "saliency_curves": ("Accuracy over masked and shown pixels", curves),
 }
 """Key of a row's details that a picture needs -> its title and how it is drawn."""
 
@@ -87,6 +88,7 @@ def draw(row: Row, prefix: str) -> list[tuple[str, str]]:
     if row.family == "corruption" and row.parts and row.metric in SHARES:
         kinds.append((PARTS_TITLE, part_bars))
     drawn = [(title, _svg(make, row, f"{prefix}-{index}-", title)) for index, (title, make) in enumerate(kinds)]
+    drawn += sheets_of(row)
     return drawn + ([("Contact sheet", contact_sheet(row.details["sheet"]))] if row.details.get("sheet") else [])
 
 

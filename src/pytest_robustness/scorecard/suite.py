@@ -200,6 +200,7 @@ def standard_suite(evaluator: Evaluator) -> tuple[list[Requirement], list[str]]:
         *(_outliers(name, offers) for name in ("letters", "photo-patches", "uniform-noise")),
         ("probabilities", "calibration", {}),
         ("labels", "sensitivity", {}),
+        ("logits" if "logits" in offers else "probabilities", "saliency", {}),
     ]
     chosen = [make_requirement(family, keys) for need, family, keys in planned if need in offers]
     covered = {requirement.evaluation.family for requirement in chosen}
