@@ -2,34 +2,28 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn, TypeVar, overload
-
-import pytest
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar, overload
 
 from pytest_robustness.errors import (
-    ConfigurationError,
-    DataUnavailableError,
     EvaluationError,
-    MissingExtraError,
     ParameterError,
     RobustnessError,
 )
 from pytest_robustness.evaluations import (
-    FAMILIES,
     Curve,
     Measurement,
     Requirement,
-    ScoreComparison,
     ScoreTable,
     Threshold,
     Verdict,
     curve_of,
     judge,
-    make_requirement,
     score_table,
 )
+from pytest_robustness.plugin.asking import asked
 from pytest_robustness.plugin.causes import own_cause
+from pytest_robustness.plugin.outcomes import UNAVAILABLE, Judged, leave
 from pytest_robustness.plugin.session import record
 from pytest_robustness.plugin.summary import SKIP_PREFIX
 from pytest_robustness.scorecard.record import explain, make_payload
@@ -38,15 +32,13 @@ from pytest_robustness.scorecard.suite import Evaluators, measure_requirement
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    import pytest
+
     from pytest_robustness.counterexamples import Counterexample, Counterexamples
     from pytest_robustness.engine import Evaluator
     from pytest_robustness.scorecard.settings import Settings
 
 Answer = TypeVar("Answer")
-
-UNAVAILABLE = (DataUnavailableError, MissingExtraError)
-"""Not verdicts: this machine lacks what the test needs. The test is skipped, or fails where the run is strict."""
-
 
 METHODS = (
     "accuracy",
@@ -62,15 +54,6 @@ METHODS = (
     "counterexamples",
 )
 """What can be asked of the fixture."""
-
-
-class Judged(NamedTuple):
-    """A metric with its threshold, the verdict, and what an inconclusive verdict does to the test."""
-
-    metric: Measurement
-    threshold: Threshold
-    verdict: Verdict
-    inconclusive: str
 
 
 @dataclass(frozen=True, eq=False, repr=False)
@@ -259,7 +242,7 @@ class Robustness:
 
     def _call(self, family: str, keys: dict[str, Any]) -> Measurement:
         __tracebackhide__ = True
-        settings, evaluator, measurement = self._answer(lambda: self._measure(_asked(family, keys)))
+        settings, evaluator, measurement = self._answer(lambda: self._measure(asked(family, keys)))
         for metric in (measurement, *measurement.others):
             self.record(metric, evaluator, settings, headline=metric is measurement)
         return measurement.with_hook(Comparison(self, evaluator, settings, measurement.metric))
@@ -269,7 +252,7 @@ class Robustness:
         try:
             return ask()
         except UNAVAILABLE as error:
-            _leave(f"{SKIP_PREFIX}{error}", fail=self.settings.strict)
+            leave(f"{SKIP_PREFIX}{error}", fail=self.settings.strict)
         except RobustnessError as error:
             # The traceback ends in the user's own line; the message says the rest.
             raise error.with_traceback(None) from own_cause(error)
@@ -307,76 +290,12 @@ class Comparison:
             # Neither true nor false: an answer could pass a test that asks for the opposite.
             lines = explain(metric, threshold, verdict)
             if undecided and self.settings.inconclusive == "skip" and not metric.faults:
-                _leave(f"{SKIP_PREFIX}inconclusive: {lines[0]}", fail=False)
-            _leave("\n".join(lines), fail=True)
+                leave(f"{SKIP_PREFIX}inconclusive: {lines[0]}", fail=False)
+            leave("\n".join(lines), fail=True)
         return verdict.decision != "failed"
-
-
-def conclude(judged: list[Judged], problems: list[str], missing: list[str]) -> None:
-    """Fail or skip the running test as its verdicts demand; return where all passed.
-
-    Parameters
-    ----------
-    judged : list of Judged
-    problems : list of str
-        Why requirements could not be evaluated.
-    missing : list of str
-        What this machine lacks for others.
-    """
-    failing = [entry for entry in judged if _fails(entry)]
-    lines = [line for entry in failing for line in explain(*entry[:3])]
-    lines += [f"robustness: could not evaluate {problem}" for problem in problems]
-    if lines:
-        pytest.fail("\n".join(lines), pytrace=False)
-    if missing:
-        pytest.skip(SKIP_PREFIX + "; ".join(missing))
-    for entry in judged:
-        if entry.verdict.decision == "inconclusive" and entry.inconclusive == "skip":
-            pytest.skip(f"{SKIP_PREFIX}inconclusive: {explain(*entry[:3])[0]}")
-
-
-def _fails(entry: Judged) -> bool:
-    decision = entry.verdict.decision
-    return decision == "failed" or (decision == "inconclusive" and entry.inconclusive == "fail")
-
-
-def _leave(reason: str, *, fail: bool) -> NoReturn:
-    """Skip the running test, or fail it."""
-    __tracebackhide__ = True
-    if fail:
-        pytest.fail(reason, pytrace=False)
-    pytest.skip(reason)
-
-
-def _asked(family: str, keys: dict[str, Any]) -> Requirement:
-    """Make the requirement of a method, which has no thresholds."""
-    requirement = _compared(keys) if "scores" in keys else make_requirement(family, keys)
-    if "early_stop" in keys:
-        raise ConfigurationError(
-            "a method of the fixture cannot stop early: its bound comes after the measurement",
-            got=f"early_stop={keys['early_stop']!r}",
-            mend="Use the marker, which knows its threshold.",
-        )
-    if requirement.thresholds:
-        raise ConfigurationError(
-            f"a method of the fixture takes no thresholds: got {sorted(set(keys) & set(_bound_names(family)))}",
-            mend="Compare what it returns: assert robustness.accuracy() >= 0.9.",
-        )
-    return requirement
-
-
-def _compared(keys: dict[str, Any]) -> Requirement:
-    """Make the requirement that compares anomaly scores; it has the settings of that for a single one."""
-    own = {name: value for name, value in keys.items() if ScoreComparison.knows(name)}
-    others = {name: value for name, value in keys.items() if name not in own}
-    return replace(make_requirement("ood", others), evaluation=ScoreComparison.build(**own))
 
 
 def _own_settings(own: Settings, run: Settings) -> str:
     """Return the settings of a requirement that are not those of the run, as they show in the id of a row."""
     names = ("seed", "confidence", "verdict", "early_stop")
     return "".join(f" {name}={getattr(own, name)}" for name in names if getattr(own, name) != getattr(run, name))
-
-
-def _bound_names(family: str) -> list[str]:
-    return list(FAMILIES[family].thresholds)

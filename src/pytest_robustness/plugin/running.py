@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from collections.abc import Generator
 
     from pytest_robustness.evaluations import Requirement
-    from pytest_robustness.plugin.facade import Judged, Robustness
+    from pytest_robustness.plugin.facade import Robustness
+    from pytest_robustness.plugin.outcomes import Judged
 
 
 @pytest.hookimpl(wrapper=True)
@@ -41,7 +42,7 @@ def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestR
 
 
 def _judge(item: pytest.Item, requirements: list[Requirement]) -> None:
-    from pytest_robustness.plugin.facade import UNAVAILABLE, conclude
+    from pytest_robustness.plugin.outcomes import UNAVAILABLE, conclude
 
     if not isinstance(item, pytest.Function):
         pytest.fail(f"the markers of this plugin need a test function: got {type(item).__name__}", pytrace=False)
