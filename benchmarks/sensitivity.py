@@ -16,7 +16,7 @@ from example_models.mlp_adam import load
 from pytest_robustness import Evaluator, load_classifier, load_dataset
 from pytest_robustness.errors import DataUnavailableError
 from pytest_robustness.evaluations import Sensitivity, surface_of
-from pytest_robustness.evaluations.surfaces.folding import fold
+from pytest_robustness.evaluations.sensitivity.folding import fold
 from pytest_robustness.transforms import gamma_brightness_table
 
 if TYPE_CHECKING:

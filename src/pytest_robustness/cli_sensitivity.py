@@ -107,7 +107,7 @@ class SurfaceBar(ProgressBar):
 def _expected_blocks(evaluation: Sensitivity, samples: int) -> int:
     """Return how many blocks all points take; 0 where something else ends the sampling."""
     from pytest_robustness.evaluations.base import BLOCK_SIZE
-    from pytest_robustness.evaluations.sensitivity import POINTS_IN_BLOCK
+    from pytest_robustness.evaluations.sensitivity.evaluation import POINTS_IN_BLOCK
 
     if evaluation.tolerance is not None or evaluation.seconds is not None:
         return 0

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_robustness.evaluations import Block, EarlyStop, Threshold
-from pytest_robustness.evaluations.course import Course
+from pytest_robustness.evaluations.adversarial.course import Course
 from pytest_robustness.evaluations.early import SLICE
 
 BOUND = Threshold("accuracy", ">=", 0.85)

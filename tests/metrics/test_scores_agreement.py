@@ -15,7 +15,7 @@ from torch import nn
 from example_models.lenet5 import load
 from pytest_robustness.classifiers import load_classifier
 from pytest_robustness.datasets import read_idx
-from pytest_robustness.evaluations.gradient_scores import odin
+from pytest_robustness.evaluations.ood.gradient_scores import odin
 from pytest_robustness.metrics import SCORES, Head, Outputs, auroc
 from pytest_robustness.metrics.scores.confidence import generalised_entropy_score
 from pytest_robustness.metrics.scores.reference import temperature_score

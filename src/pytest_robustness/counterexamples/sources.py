@@ -21,7 +21,7 @@ from pytest_robustness.evaluations import (
     Requirement,
     Sensitivity,
 )
-from pytest_robustness.evaluations.corruption_suites import made_images, suite_of
+from pytest_robustness.evaluations.corruption.suites import made_images, suite_of
 from pytest_robustness.strategies import towards
 from pytest_robustness.strategies.drawing import position_of
 from pytest_robustness.strategies.table import searched

@@ -1,22 +1,22 @@
 """What can be measured: one file a family, each with its plan, its block and its summary."""
 
 from pytest_robustness.evaluations.accuracy import Accuracy
-from pytest_robustness.evaluations.adversarial import AdversarialAccuracy
+from pytest_robustness.evaluations.adversarial.curve import Curve, curve_of
+from pytest_robustness.evaluations.adversarial.evaluation import AdversarialAccuracy
+from pytest_robustness.evaluations.adversarial.saving import save_samples
 from pytest_robustness.evaluations.base import Block, Evaluation, Outcome, Subject
-from pytest_robustness.evaluations.calibration import Calibration
-from pytest_robustness.evaluations.corruption import CorruptionAccuracy
-from pytest_robustness.evaluations.curve import Curve, curve_of
+from pytest_robustness.evaluations.calibration.evaluation import Calibration
+from pytest_robustness.evaluations.corruption.evaluation import CorruptionAccuracy
 from pytest_robustness.evaluations.early import EarlyStop
 from pytest_robustness.evaluations.families import FAMILIES, Family
 from pytest_robustness.evaluations.measurement import Measurement, Part
-from pytest_robustness.evaluations.ood import OutOfDistribution
-from pytest_robustness.evaluations.ood_comparison import ScoreComparison
-from pytest_robustness.evaluations.ood_table import ScoreTable, score_table
+from pytest_robustness.evaluations.ood.comparison import ScoreComparison
+from pytest_robustness.evaluations.ood.evaluation import OutOfDistribution
+from pytest_robustness.evaluations.ood.table import ScoreTable, score_table
 from pytest_robustness.evaluations.requirements import OVERRIDES, Requirement, make_requirement
-from pytest_robustness.evaluations.saliency import Saliency
-from pytest_robustness.evaluations.saving import save_samples
-from pytest_robustness.evaluations.sensitivity import Sensitivity
-from pytest_robustness.evaluations.surfaces.surface import Surface, surface_of
+from pytest_robustness.evaluations.saliency.evaluation import Saliency
+from pytest_robustness.evaluations.sensitivity.evaluation import Sensitivity
+from pytest_robustness.evaluations.sensitivity.surface import Surface, surface_of
 from pytest_robustness.evaluations.thresholds import Threshold, Verdict
 from pytest_robustness.evaluations.verdicts import RULES, judge
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from pytest_robustness.evaluations.adversarial.course import Course
 from pytest_robustness.evaluations.base import Arrays, Block, Evaluation, Outcome, Subject, blocks_of_rows, gather
-from pytest_robustness.evaluations.course import Course
 from pytest_robustness.evaluations.summaries import class_parts, measured, share_correct
 from pytest_robustness.metrics import confusion_matrix
 

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from pytest_robustness.evaluations.course import Course
+    from pytest_robustness.evaluations.adversarial.course import Course
 
 SLICE = 64
 """Samples between two looks at what is known so far."""

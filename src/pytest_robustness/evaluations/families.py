@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from pytest_robustness.evaluations.accuracy import Accuracy
-from pytest_robustness.evaluations.adversarial import AdversarialAccuracy
-from pytest_robustness.evaluations.calibration import Calibration
-from pytest_robustness.evaluations.corruption import CorruptionAccuracy
-from pytest_robustness.evaluations.ood import OutOfDistribution
-from pytest_robustness.evaluations.saliency import Saliency
-from pytest_robustness.evaluations.sensitivity import Sensitivity
+from pytest_robustness.evaluations.adversarial.evaluation import AdversarialAccuracy
+from pytest_robustness.evaluations.calibration.evaluation import Calibration
+from pytest_robustness.evaluations.corruption.evaluation import CorruptionAccuracy
+from pytest_robustness.evaluations.ood.evaluation import OutOfDistribution
+from pytest_robustness.evaluations.saliency.evaluation import Saliency
+from pytest_robustness.evaluations.sensitivity.evaluation import Sensitivity
 
 if TYPE_CHECKING:
     from pytest_robustness.evaluations.base import Evaluation

@@ -37,8 +37,8 @@ def check_files(*, plot: Path | None, save: Path | None) -> None:
     ConfigurationError
         Where something is in the way.
     """
-    from pytest_robustness.evaluations.surfaces.plotting import picture_suffix
-    from pytest_robustness.evaluations.surfaces.surface import FORMATS
+    from pytest_robustness.evaluations.sensitivity.plotting import picture_suffix
+    from pytest_robustness.evaluations.sensitivity.surface import FORMATS
 
     picture_suffix(plot)
     if save is not None and save.suffix.lower() not in FORMATS:
@@ -77,7 +77,7 @@ def draw_study(
     import matplotlib as mpl
     from matplotlib.figure import Figure
 
-    from pytest_robustness.evaluations.surfaces.plotting import STYLE, panels, picture_suffix, write_picture
+    from pytest_robustness.evaluations.sensitivity.plotting import STYLE, panels, picture_suffix, write_picture
 
     suffix = picture_suffix(path)
     with mpl.rc_context(STYLE):
@@ -137,7 +137,7 @@ def _pixels(figure: SubFigure, surface: Surface, evaluation: Sensitivity, datase
 
 
 def _changed(evaluation: Sensitivity, some: Dataset, values: dict[str, float], seed: int) -> Images:
-    from pytest_robustness.evaluations.surfaces.predicting import changed_images
+    from pytest_robustness.evaluations.sensitivity.predicting import changed_images
 
     return changed_images(some.images, evaluation.transforms(), values, seed=seed, ids=some.ids)
 

@@ -1,0 +1,1 @@
+"""Accuracy under attack: plans, curves, pictures and saved images."""

@@ -1,0 +1,1 @@
+"""Accuracy under corruption: suites, levels, and errors beside a reference model."""

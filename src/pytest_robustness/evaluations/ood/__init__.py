@@ -1,0 +1,1 @@
+"""Detection of out-of-distribution samples: what is measured, on which sets, by which scores."""

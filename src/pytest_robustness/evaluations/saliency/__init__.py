@@ -1,0 +1,1 @@
+"""Accuracy with the most salient pixels masked, and its controls."""
