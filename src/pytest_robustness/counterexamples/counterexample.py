@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pytest_robustness.counterexamples.pictures import PICTURE_SUFFIXES, draw, eight_bit, write_picture, written
+from pytest_robustness.counterexamples.pictures import draw, eight_bit, write_picture, written
 from pytest_robustness.errors import unknown_name
+from pytest_robustness.evaluations.pictures import PICTURE_FORMATS
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -110,8 +111,8 @@ class Counterexample:
         ConfigurationError
             Where the file cannot be written.
         """
-        if path is not None and Path(path).suffix.lower() not in PICTURE_SUFFIXES:
-            raise unknown_name("format of a picture", str(path), PICTURE_SUFFIXES)
+        if path is not None and Path(path).suffix.lower() not in PICTURE_FORMATS:
+            raise unknown_name("format of a picture", str(path), PICTURE_FORMATS)
         figure = draw([self])
         if path is not None:
             write_picture(figure, Path(path))

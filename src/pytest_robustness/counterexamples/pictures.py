@@ -5,12 +5,12 @@ from __future__ import annotations
 import base64
 import io
 import textwrap
-import warnings
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from pytest_robustness.errors import ConfigurationError
+from pytest_robustness.evaluations import pictures
 from pytest_robustness.strategies.table import named
 
 if TYPE_CHECKING:
@@ -22,9 +22,6 @@ if TYPE_CHECKING:
 
     from pytest_robustness.counterexamples.counterexample import Counterexample
     from pytest_robustness.strategies.perturbation import Step
-
-PICTURE_SUFFIXES: dict[str, dict[str, Any]] = {".png": {}, ".svg": {"Date": None}, ".pdf": {"CreationDate": None}}
-"""Suffix of a picture -> the metadata that keep it the same from run to run."""
 
 _STYLE: Any = {"font.size": 8, "svg.hashsalt": "pytest-robustness", "text.parse_math": False}
 
@@ -73,11 +70,9 @@ def write_picture(figure: Figure, path: Path) -> Path:
     """Write a figure in the format of the suffix; raise ConfigurationError where the file cannot be written."""
     import matplotlib as mpl
 
-    picture, suffix = io.BytesIO(), path.suffix.lower()
-    with mpl.rc_context(_STYLE), warnings.catch_warnings():
-        warnings.filterwarnings("ignore", message="Glyph .* missing from")
-        figure.savefig(picture, format=suffix[1:], dpi=150, metadata=PICTURE_SUFFIXES[suffix])
-    return written(path, picture.getvalue())
+    with mpl.rc_context(_STYLE):
+        pictures.write_picture(figure, path, path.suffix.lower(), dpi=150)
+    return path
 
 
 def written(path: Path, content: bytes) -> Path:

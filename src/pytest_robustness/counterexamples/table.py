@@ -9,8 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, overload
 
 from pytest_robustness.counterexamples.counterexample import Counterexample
-from pytest_robustness.counterexamples.pictures import PICTURE_SUFFIXES, draw, strip, write_picture, written
+from pytest_robustness.counterexamples.pictures import draw, strip, write_picture, written
 from pytest_robustness.errors import EvaluationError, unknown_name
+from pytest_robustness.evaluations.pictures import PICTURE_FORMATS
 from pytest_robustness.strategies.table import named
 
 if TYPE_CHECKING:
@@ -133,8 +134,8 @@ class Counterexamples(Sequence[Counterexample]):
         ParameterError
             For another suffix.
         """
-        if path is not None and Path(path).suffix.lower() not in PICTURE_SUFFIXES:
-            raise unknown_name("format of a picture", str(path), PICTURE_SUFFIXES)
+        if path is not None and Path(path).suffix.lower() not in PICTURE_FORMATS:
+            raise unknown_name("format of a picture", str(path), PICTURE_FORMATS)
         if not self.found:
             raise EvaluationError(f"{self.name} has no counterexample to draw: {self.summary}")
         figure = draw(self.found)
@@ -158,11 +159,11 @@ class Counterexamples(Sequence[Counterexample]):
             ".csv": self._to_csv,
         }
         path, suffix = Path(path), Path(path).suffix.lower()
-        if suffix in PICTURE_SUFFIXES:
+        if suffix in PICTURE_FORMATS:
             self.plot(path)
             return path
         if suffix not in texts:
-            raise unknown_name("format of a report", str(path), [*texts, *PICTURE_SUFFIXES])
+            raise unknown_name("format of a report", str(path), [*texts, *PICTURE_FORMATS])
         return written(path, texts[suffix]().encode("utf-8"))
 
     def _to_csv(self) -> str:

@@ -37,7 +37,7 @@ def check_files(*, plot: Path | None, save: Path | None) -> None:
     ConfigurationError
         Where something is in the way.
     """
-    from pytest_robustness.evaluations.sensitivity.plotting import picture_suffix
+    from pytest_robustness.evaluations.pictures import picture_suffix
     from pytest_robustness.evaluations.sensitivity.surface import FORMATS
 
     picture_suffix(plot)
@@ -77,7 +77,8 @@ def draw_study(
     import matplotlib as mpl
     from matplotlib.figure import Figure
 
-    from pytest_robustness.evaluations.sensitivity.plotting import STYLE, panels, picture_suffix, write_picture
+    from pytest_robustness.evaluations.pictures import picture_suffix, write_picture
+    from pytest_robustness.evaluations.sensitivity.plotting import STYLE, panels
 
     suffix = picture_suffix(path)
     with mpl.rc_context(STYLE):

@@ -16,7 +16,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pytest_robustness.errors import ConfigurationError, ParameterError
-from pytest_robustness.evaluations.adversarial.curve import PICTURE_FORMATS, Curve
+from pytest_robustness.evaluations.adversarial.curve import Curve
+from pytest_robustness.evaluations.pictures import PICTURE_FORMATS
 from pytest_robustness.metrics import binomial_interval
 
 if TYPE_CHECKING:

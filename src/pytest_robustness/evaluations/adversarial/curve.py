@@ -2,23 +2,20 @@
 
 from __future__ import annotations
 
-import io
 import math
 import textwrap
-import warnings
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_robustness.errors import (
-    ConfigurationError,
     EvaluationError,
     ParameterError,
     check_confidence,
     check_number,
-    unknown_name,
 )
+from pytest_robustness.evaluations.pictures import picture_suffix, write_picture
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -28,8 +25,6 @@ if TYPE_CHECKING:
 
     from pytest_robustness.evaluations.measurement import Measurement
 
-PICTURE_FORMATS: dict[str, dict[str, Any]] = {".png": {}, ".svg": {"Date": None}, ".pdf": {"CreationDate": None}}
-"""Suffix of a picture -> the metadata that keep it the same from run to run."""
 
 _INK, _MUTED, _LINE, _BLUE = "#1c2127", "#5d6670", "#e2e2dc", "#2b62b8"
 
@@ -195,13 +190,11 @@ class Curve:
         """
         import matplotlib as mpl
 
-        suffix = None if path is None else Path(path).suffix.lower()
-        if suffix is not None and suffix not in PICTURE_FORMATS:
-            raise unknown_name("format of a picture", str(path), PICTURE_FORMATS)
+        suffix = picture_suffix(path)
         with mpl.rc_context(_STYLE):
             figure = self._figure()
-            if path is not None and suffix is not None:
-                _write(figure, Path(path), suffix)
+            if path is not None:
+                write_picture(figure, Path(path), suffix, dpi=200)
         return figure
 
     def __str__(self) -> str:
@@ -285,18 +278,3 @@ def _numbers(name: str, values: Iterable[Any], *, largest: float = 1) -> tuple[f
         if value > largest:
             raise ParameterError(f"{name} is out of range", got=value, allowed=f"0 to {largest:g}")
     return tuple(float(value) for value in numbers)
-
-
-def _write(figure: Figure, path: Path, suffix: str) -> None:
-    picture = io.BytesIO()
-    with warnings.catch_warnings():
-        # A sign that the font lacks is drawn as a box: no reason to fail where warnings are errors.
-        warnings.filterwarnings("ignore", message="Glyph .* missing from")
-        figure.savefig(picture, format=suffix[1:], dpi=200, metadata=PICTURE_FORMATS[suffix])
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(picture.getvalue())
-    except OSError as error:
-        raise ConfigurationError(
-            "a picture that cannot be written", got=str(path), mend=f"{error.strerror}."
-        ) from error

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import io
-import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pytest_robustness.errors import ConfigurationError, unknown_name
-from pytest_robustness.evaluations.adversarial.curve import PICTURE_FORMATS
+from pytest_robustness.evaluations.pictures import picture_suffix, write_picture
 
 if TYPE_CHECKING:
     import os
@@ -65,30 +62,6 @@ def panels(figure: Figure | SubFigure, surface: Surface) -> None:
         _sampled(sampled, surface)
         _between(figure, between, surface)
     _histogram(counts, surface)
-
-
-def picture_suffix(path: str | os.PathLike[str] | None) -> str:
-    """Return the suffix of a picture; raise ParameterError where no picture ends so."""
-    suffix = "" if path is None else Path(path).suffix.lower()
-    if path is not None and suffix not in PICTURE_FORMATS:
-        raise unknown_name("format of a picture", str(path), PICTURE_FORMATS)
-    return suffix
-
-
-def write_picture(figure: Figure, path: Path, suffix: str) -> None:
-    """Write a figure, making the folders on the way; raise ConfigurationError where that is impossible."""
-    picture = io.BytesIO()
-    with warnings.catch_warnings():
-        # A sign that the font lacks is drawn as a box: no reason to fail where warnings are errors.
-        warnings.filterwarnings("ignore", message="Glyph .* missing from")
-        figure.savefig(picture, format=suffix[1:], dpi=130, metadata=PICTURE_FORMATS[suffix])
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(picture.getvalue())
-    except OSError as error:
-        raise ConfigurationError(
-            "a picture that cannot be written", got=str(path), mend=f"{error.strerror}."
-        ) from error
 
 
 def evenly(surface: Surface) -> tuple[list[NDArray[np.float64]], NDArray[np.float64]]:

@@ -1,0 +1,42 @@
+"""Writing pictures to files, the same from run to run."""
+
+from __future__ import annotations
+
+import io
+import warnings
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pytest_robustness.errors import ConfigurationError, unknown_name
+
+if TYPE_CHECKING:
+    import os
+
+    from matplotlib.figure import Figure
+
+PICTURE_FORMATS: dict[str, dict[str, Any]] = {".png": {}, ".svg": {"Date": None}, ".pdf": {"CreationDate": None}}
+"""Suffix of a picture -> the metadata that keep it the same from run to run."""
+
+
+def picture_suffix(path: str | os.PathLike[str] | None) -> str:
+    """Return the suffix of a picture; raise ParameterError where no picture ends so."""
+    suffix = "" if path is None else Path(path).suffix.lower()
+    if path is not None and suffix not in PICTURE_FORMATS:
+        raise unknown_name("format of a picture", str(path), PICTURE_FORMATS)
+    return suffix
+
+
+def write_picture(figure: Figure, path: Path, suffix: str, *, dpi: int = 130) -> None:
+    """Write a figure, making the folders on the way; raise ConfigurationError where that is impossible."""
+    picture = io.BytesIO()
+    with warnings.catch_warnings():
+        # A sign that the font lacks is drawn as a box: no reason to fail where warnings are errors.
+        warnings.filterwarnings("ignore", message="Glyph .* missing from")
+        figure.savefig(picture, format=suffix[1:], dpi=dpi, metadata=PICTURE_FORMATS[suffix])
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(picture.getvalue())
+    except OSError as error:
+        raise ConfigurationError(
+            "a picture that cannot be written", got=str(path), mend=f"{error.strerror}."
+        ) from error
