@@ -190,7 +190,13 @@ def test_neighbours():
 def test_patterns_of_correctly_classified_samples():
     features = np.array([[1.0, 0.0], [3.0, 0.0], [0.0, 1.0], [9.0, 9.0]])
     logits = np.array([[1.0, 0.0], [1.0, 0.0], [0.0, 1.0], [1.0, 0.0]])
-    state = SCORES["she"].fit(Outputs(features=features, logits=logits, labels=np.array([0, 0, 1, 1])), None)
+    labels = np.array([0, 0, 1, 1])
+    with pytest.raises(ParameterError, match="too few fitting samples: got 4; allowed: 50"):
+        SCORES["she"].fit(Outputs(features=features, logits=logits, labels=labels), None)
+    with pytest.raises(ParameterError, match="too few fitting samples: got 4; allowed: 50"):
+        SCORES["temperature"].fit(Outputs(logits=logits, labels=labels), None)
+    fitting = Outputs(features=np.tile(features, (13, 1)), logits=np.tile(logits, (13, 1)), labels=np.tile(labels, 13))
+    state = SCORES["she"].fit(fitting, None)
     np.testing.assert_allclose(state, [[2, 0], [0, 1]])
     found = SCORES["she"].function(Outputs(features=features, logits=logits), state)
     np.testing.assert_allclose(found, [-2, -6, -1, -18])
@@ -271,8 +277,10 @@ def test_features_of_another_width(name):
 @pytest.mark.parametrize("name", ["mahalanobis", "relative-mahalanobis", "temperature"])
 def test_one_class_is_too_few(name):
     fitting, head = made(0)
+    alone = rows(fitting, fitting.labels == 2)
+    repeated = rows(alone, np.arange(50) % len(alone.labels))
     with pytest.raises(ParameterError, match="one class"):
-        SCORES[name].fit(rows(fitting, fitting.labels == 2), head)
+        SCORES[name].fit(repeated, head)
 
 
 def test_one_predicted_class_is_too_few():

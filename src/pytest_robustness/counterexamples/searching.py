@@ -126,6 +126,8 @@ class LineSearch(Search):
         steps = 0
         while abs(fails - holds) > self._width():
             middle = (holds + fails) / 2
+            if middle in (holds, fails):
+                break  # no number lies between
             if case.fails([self.at(middle)])[0]:
                 fails = middle
             else:

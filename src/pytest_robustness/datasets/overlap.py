@@ -15,6 +15,10 @@ LARGEST_OVERLAP = 0.01
 """Some blank images in common are an accident; more is the same data under another name."""
 
 
+LEAST_RANGE = 0.1
+"""Images of a smaller range are compared as they are: in 8 bits different ones would look alike."""
+
+
 def overlap(first: Dataset, second: Dataset) -> float:
     """Return the larger of the two shares of one set that is also in the other, by 8-bit content.
 
@@ -51,6 +55,6 @@ def check_same_shape(found: Dataset, like: Dataset, *, what: str) -> None:
 def _contents(dataset: Dataset) -> list[bytes]:
     """Return each image as bytes of 8-bit grey levels: rounding, as of float16 or of a division, changes no image."""
     images = dataset.images
-    if images.dtype != np.uint8:
+    if images.dtype != np.uint8 and np.ptp(images) > LEAST_RANGE:
         images = np.rint(255 * images).astype(np.uint8)
     return [row.tobytes() for row in images]

@@ -65,7 +65,6 @@ FAMILIES: dict[str, Family] = {
             "max_smooth_ece": ("smooth_ece", "<="),
             "max_rms_hendrycks": ("rms_hendrycks", "<="),
             "max_brier_reliability": ("brier_reliability", "<="),
-            "min_brier_resolution": ("brier_resolution", ">="),
         },
     ),
     "sensitivity": Family(

@@ -19,6 +19,8 @@ from pytest_robustness.metrics import (
     classwise_calibration_error,
     debiased_calibration_error,
     expected_calibration_error,
+    log_losses,
+    mean_interval,
     null_band,
     rms_calibration_error,
     smooth_calibration_error,
@@ -165,9 +167,22 @@ def test_every_error_can_be_gated(name, run):
     assert judged == [Threshold(name, "<=", 0.5)]
 
 
-def test_resolution_is_better_the_more(run):
-    requirement = make_requirement("calibration", {"min_brier_resolution": 0.01, "max_nll": 2, "max_brier": 1})
-    assert [t.op for t in requirement.thresholds] == [">=", "<=", "<="]
+def test_resolution_of_chance_is_taken_off(run):
+    # Confidences that say nothing: what resolution there is comes from chance alone.
+    generator = np.random.default_rng(0)
+    images = generator.random((200, 1, 4, 4)).astype(np.float32)
+    data = as_dataset((images, generator.integers(2, size=200)))
+    model = load_classifier(lambda x: np.stack([4 * x[:, 0, 0, 0] - 2, 2 - 4 * x[:, 0, 0, 0]], axis=1), num_classes=2)
+    found = {m.metric: m for m in run(Calibration(), model=model, data=data)}["brier_resolution"]
+    assert found.value > 0
+    assert found.low < found.value / 4
+
+
+def test_mistakes_that_were_seen_are_not_charged_again(run):
+    labels = np.r_[np.ones(95, np.int64), np.zeros(5, np.int64)]
+    data = as_dataset((np.zeros((100, 1, 4, 4), np.float32), labels))
+    found = {m.metric: m for m in run(Calibration(), model=always(0.95), data=data)}
+    assert found["nll"].high == pytest.approx(mean_interval(log_losses([[0.05, 0.95]] * 100, labels)).high)
 
 
 @pytest.mark.parametrize(

@@ -175,6 +175,15 @@ def test_a_reference_on_few_images_is_told(run, monkeypatch, n, data, warned):
     assert [len(m.faults) for m in found] == [0, 0] + [int(data == "other")] * 2
 
 
+def test_other_images_without_a_name_are_other_data(run, monkeypatch, dataset):
+    place = "pytest_robustness.evaluations.corruption.evaluation.load_reference"
+    for key, faults in ((dataset.fingerprint, 0), ("0" * 64, 1)):
+        few = Reference("few", "arrays", np.array([0.4]), 0.1, 10_000, key)
+        monkeypatch.setattr(place, lambda *_, few=few: few)
+        found = run(CorruptionAccuracy("mnist-c-generated", ("fog",), reference="few.json"))
+        assert [len(m.faults) for m in found] == [0, 0, faults, faults]
+
+
 def test_the_baseline_of_few_images_is_not_warned_of(run, reference):
     # It was measured on as many as these.
     assert run(CorruptionAccuracy("mnist-c-generated", ("fog",), reference=reference))[2].warnings == ()

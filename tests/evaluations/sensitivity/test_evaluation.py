@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import pickle
 from itertools import product
 
@@ -319,3 +320,19 @@ def test_a_perfect_model_is_evaluated_whatever_the_rounding(run, n):
     mean, *_ = run(Sensitivity(), model=model, data=as_dataset((images, np.tile([1, 0], n)[:n])))
     assert mean.value == pytest.approx(1.0, abs=1e-12)
     assert mean.high == 1.0
+
+
+@pytest.mark.parametrize("ends", [(1, 1 + 2e-16), (0, 5e-324), (1.0, 1.0 + 1e-12)])
+def test_a_range_without_numbers_between_its_ends_is_refused(ends):
+    with pytest.raises(ParameterError, match="cannot be divided"):
+        Sensitivity(scale=ends) if ends[0] else Sensitivity(rotation=ends)
+
+
+def test_a_tolerance_does_not_end_where_little_was_seen(run):
+    # The middle and both ends are alike: what lies between must be looked at all the same.
+    found = run(Sensitivity(rotation=(-2 * math.pi, 2 * math.pi), tolerance=0.05))[0]
+    assert len(found.parts) >= 9
+
+
+def test_all_the_images_are_a_sample_of_the_box(run):
+    assert all(measurement.sampled for measurement in run(Sensitivity(points=16)))

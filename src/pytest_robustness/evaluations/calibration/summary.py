@@ -147,6 +147,9 @@ def _reaching(
     if math.isnan(found.value):
         return Estimate(math.nan, math.nan, math.nan)
     low, high = found.interval(confidence)
+    if name == "brier_resolution":
+        # Bins make differences of chance look like resolution: the resamples show by how much.
+        low = max(0.0, low - max(0.0, float(found.resampled.mean()) - found.value))
     if name in _LEAST:
         gap = possible_gap(levels, labels, confidence)
         high = max(high, min(found.largest, _LEAST[name](gap, levels[0].shape[1])))

@@ -18,6 +18,10 @@ if TYPE_CHECKING:
     Terms = Callable[[Probabilities, Labels], NDArray[np.float64]]
 
 
+ENOUGH_MISTAKES = 5
+"""From so many on, the spread of the terms shows what mistakes cost."""
+
+
 def possible_gap(forms: Sequence[Probabilities], labels: Labels, confidence: float) -> float:
     """Return the largest distance of mean confidence and accuracy that the sample does not rule out.
 
@@ -38,11 +42,13 @@ def possible_gap(forms: Sequence[Probabilities], labels: Labels, confidence: flo
 
 
 def possible_cost(terms: Terms, forms: Sequence[Probabilities], labels: Labels, confidence: float) -> float:
-    """Return what mistakes of which there happens to be none could add to a mean over the samples.
+    """Return what mistakes could add to a mean over the samples where too few were seen to show what they cost.
 
     As large a share of the samples as may have no instance among N could have the label that is second likeliest.
     """
     n = len(labels)
+    if min(int((p.argmax(axis=1) != labels).sum()) for p in forms) >= ENOUGH_MISTAKES:
+        return 0.0
     share = binomial_interval(0, n, confidence=confidence).high
     more = [np.mean(terms(p, np.argsort(p, axis=1)[:, -2]) - terms(p, p.argmax(axis=1))) for p in forms]
     return share * max(0.0, float(np.mean(more)))

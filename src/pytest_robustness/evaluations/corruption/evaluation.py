@@ -216,7 +216,8 @@ def _other_data(reference: Reference, dataset: Dataset, *, bundled: bool) -> tup
     if not bundled and reference.n is not None and reference.n < ENOUGH_TIMES * len(dataset):
         text = f"the reference {reference.name} was measured on {reference.n:,} images"
         warnings = (f"{text}: its own error of sampling is not in the interval",)
-    if reference.data == dataset.name:
+    known = dataset.name != NAMELESS or reference.fingerprint in (None, dataset.fingerprint)
+    if reference.data == dataset.name and known:
         return warnings, ()
     text = f"the reference {reference.name} was measured on {reference.data}, this model on {dataset.name}"
     return ((text, *warnings), ()) if {reference.data, dataset.name} <= _SAME_KIND else (warnings, (text,))
@@ -224,6 +225,9 @@ def _other_data(reference: Reference, dataset: Dataset, *, bundled: bool) -> tup
 
 ENOUGH_TIMES = 10
 """How many times the images measured here a reference needs, for its own error of sampling to be small beside ours."""
+
+NAMELESS = "arrays"
+"""What images are called that come as arrays: others are called so too."""
 
 _SAME_KIND = frozenset({"mnist", "mnist-5k"})
 """Names of different samples of the same images."""

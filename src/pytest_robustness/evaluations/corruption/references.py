@@ -36,6 +36,8 @@ class Reference:
         Without corruption; None where it is not known.
     n : int or None
         Images that it was measured on.
+    fingerprint : str or None
+        Of these images, where it is known.
     """
 
     name: str
@@ -43,6 +45,7 @@ class Reference:
     errors: NDArray[np.float64]
     clean: float | None
     n: int | None = None
+    fingerprint: str | None = None
 
 
 def check_reference(reference: str) -> None:
@@ -102,6 +105,19 @@ def _bundled(name: str, suite: str, corruptions: Sequence[str], severities: Sequ
 
 def _from_scorecard(path: str, suite: str, corruptions: Sequence[str], severities: Sequence[int]) -> Reference:
     rows = _rows(path)
+    try:
+        return _read(path, rows, suite, corruptions, severities)
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ConfigurationError(
+            f"the reference {path} is damaged",
+            got=f"{type(error).__name__}: {error}",
+            allowed="a scorecard as it was written",
+        ) from error
+
+
+def _read(
+    path: str, rows: list[dict[str, Any]], suite: str, corruptions: Sequence[str], severities: Sequence[int]
+) -> Reference:
     found = _corruption_row(path, rows, suite, corruptions, severities)
     subject = _subject(found)
     clean_rows = [row for row in rows if _kind(row) == ("accuracy", "accuracy") and _subject(row) == subject]
@@ -112,7 +128,8 @@ def _from_scorecard(path: str, suite: str, corruptions: Sequence[str], severitie
     if not all(isinstance(value, int | float) and 0 <= value <= 1 for value in accuracies):
         raise ConfigurationError(f"the reference {path} has an accuracy that is no share", got=accuracies)
     errors = np.array([1 - under[name] for name in corruptions])
-    return Reference(str(subject[2]), str(subject[3]), errors, 1 - clean[0] if clean else None, found.get("n"))
+    key = found["data_key"].partition(":")[0] if "data_key" in found else None
+    return Reference(str(subject[2]), str(subject[3]), errors, 1 - clean[0] if clean else None, int(found["n"]), key)
 
 
 def _corruption_row(

@@ -65,6 +65,10 @@ class ScoreTable(Mapping[str, "Measurement"]):
         """Return the AUROC of a score, or the default where there is none."""
         return self.measurements.get(score, default)
 
+    def __bool__(self) -> bool:
+        """Refuse to be true or false: ``assert robustness.ood(scores="all")`` would hold for every model."""
+        raise ParameterError("a table of scores is neither true nor false", mend="Compare one: table['msp'] >= 0.9.")
+
     def __ge__(self, bound: object) -> NoReturn:
         """Refuse to be compared: there is one AUROC for each score."""
         self._refuse(">=", bound)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -90,6 +91,10 @@ def make_box(ranges: Sequence[tuple[str, Any]], transforms: Sequence[Transform])
     )
 
 
+LEAST_WIDTH = 1e-9
+"""Narrower ranges, in units of their ends, hold too few numbers to sample between."""
+
+
 def checked_range(name: str, value: object, owner: Transform) -> Range:
     """Return a range as two floats, the lower first."""
     if not isinstance(value, (tuple, list)) or len(value) != 2:
@@ -101,4 +106,7 @@ def checked_range(name: str, value: object, owner: Transform) -> Range:
         raise ParameterError(f"the range of {name} is reversed", got=value, allowed="the lower end first")
     if low == high:
         raise ParameterError(f"the range of {name} is empty", got=value, allowed="two different numbers")
+    if not LEAST_WIDTH * max(abs(low), abs(high), 1.0) < high - low < math.inf:
+        allowed = f"ends that differ by more than {LEAST_WIDTH:g} of their size, and by a finite number"
+        raise ParameterError(f"the range of {name} cannot be divided", got=value, allowed=allowed)
     return float(low), float(high)

@@ -11,7 +11,7 @@ from pytest_robustness.evaluations.base import Arrays, Block, Evaluation, Outcom
 from pytest_robustness.evaluations.sensitivity.box import Box, Range, make_box
 from pytest_robustness.evaluations.sensitivity.outcomes import IDENTITY, SURFACE, known_points
 from pytest_robustness.evaluations.sensitivity.predicting import correct_at
-from pytest_robustness.evaluations.sensitivity.samplers import SAMPLERS, estimate
+from pytest_robustness.evaluations.sensitivity.samplers import SAMPLERS, axes_of, estimate
 from pytest_robustness.evaluations.sensitivity.summary import summarise_surface
 from pytest_robustness.transforms.parametric import PARAMETERS, TRANSFORMS, Transform, own_transform
 
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 DEFAULT_RANGES: dict[str, Range] = {"gamma": (0.5, 2.0), "brightness": (-0.2, 0.2)}
 """The pair that is varied where nothing else is named; each stands in for the other where only one is given."""
+
+LEAST_LINES = {1: 9, 2: 5}
+"""Values of each of so many parameters that a grid has before a tolerance may end the sampling."""
 
 DEFAULT_POINTS = 100
 
@@ -167,7 +170,12 @@ class Sensitivity(Evaluation):
         """Return whether the time is over or the estimated error is small enough."""
         if self.seconds is not None and sum(outcome.seconds for outcome in outcomes.values()) >= self.seconds:
             return True
-        return self.tolerance is not None and self.estimated_error(outcomes) <= self.tolerance
+        if self.tolerance is None:
+            return False
+        # Where the first few points happen to lie on a line, the estimate is 0 whatever lies between.
+        known = known_points(outcomes)
+        seen = self.sampler != "tensor" or all(len(axis) >= LEAST_LINES[len(self.box.names)] for axis in axes_of(known))
+        return seen and self.estimated_error(outcomes) <= self.tolerance
 
     def estimated_error(self, outcomes: Mapping[Block, Outcome]) -> float:
         """Return the estimate that `tolerance` is compared with."""

@@ -83,6 +83,7 @@ def summarise_surface(
             parts=parts if metric in {"mean", "worst"} else (),
             details=details.get(metric),
             warnings=_warnings(evaluation, details["mean"]) if metric == "mean" else (),
+            sampled=True,
         )
         for metric, estimate in estimates.items()
     )

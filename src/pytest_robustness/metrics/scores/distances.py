@@ -176,6 +176,7 @@ def fit_patterns(outputs: Outputs) -> Floats:
     labels = checked_classes("labels", taken_labels(outputs, len(features)), num_classes=count)
     if len(logits) != len(features):
         raise ParameterError("logits and features are not of the same samples", got=(len(logits), len(features)))
+    check_enough(len(features))
     right = logits.argmax(axis=1) == labels
     lacking = sorted(set(range(count)) - set(labels[right].tolist()))
     if lacking:

@@ -73,6 +73,7 @@ def fit_score_temperature(outputs: Outputs) -> float:
     from pytest_robustness.metrics.calibration import fit_temperature
 
     logits = taken(outputs, "logits")
+    check_enough(len(logits))
     labels = checked_classes("labels", taken_labels(outputs, len(logits)), num_classes=logits.shape[1])
     return float(fit_temperature(logits, labels))
 
