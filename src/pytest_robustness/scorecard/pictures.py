@@ -5,7 +5,6 @@ from __future__ import annotations
 import io
 import re
 import warnings
-from html import escape
 from typing import TYPE_CHECKING, Any
 
 from pytest_robustness.scorecard.figures import (
@@ -21,7 +20,7 @@ from pytest_robustness.scorecard.figures import (
     roc,
     surface,
 )
-from pytest_robustness.scorecard.format import SHARES, one_line
+from pytest_robustness.scorecard.format import SHARES
 from pytest_robustness.scorecard.saliency_figures import confusions, curves, sheets_of
 
 if TYPE_CHECKING:
@@ -88,16 +87,7 @@ def draw(row: Row, prefix: str) -> list[tuple[str, str]]:
     if row.family == "corruption" and row.parts and row.metric in SHARES:
         kinds.append((PARTS_TITLE, part_bars))
     drawn = [(title, _svg(make, row, f"{prefix}-{index}-", title)) for index, (title, make) in enumerate(kinds)]
-    drawn += sheets_of(row)
-    return drawn + ([("Contact sheet", contact_sheet(row.details["sheet"]))] if row.details.get("sheet") else [])
-
-
-def contact_sheet(sheet: Mapping[str, Any]) -> str:
-    """Return the examples of a row under its corruptions as an element of a page, each row of them beside its name."""
-    names = "".join(f"<li>{escape(one_line(name))}</li>" for name in sheet["names"])
-    size = f'width="{sheet["width"] * sheet["columns"]}" height="{sheet["height"] * len(sheet["names"])}"'
-    image = f'<img alt="Examples, a row for each corruption" {size} src="data:image/png;base64,{sheet["png"]}">'
-    return f'<div class="contact"><ol>{names}</ol>{image}</div>'
+    return drawn + sheets_of(row)
 
 
 def _svg(make: Callable[[Row], Figure], row: Row, prefix: str, title: str) -> str:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from pytest_robustness.scorecard.rows import Row
 
-SHEETS = {"saliency_examples": "Saliency and masks", "adversarial_examples": "Fooled samples"}
+SHEETS = {"sheet": "Contact sheet", "saliency_examples": "Saliency and masks", "adversarial_examples": "Fooled samples"}
 """Key of a row's details that holds a sheet of examples -> its title."""
 
 
@@ -59,7 +59,7 @@ def confusions(row: Row) -> Figure:
 def examples_sheet(sheet: Mapping[str, Any], title: str) -> str:
     """Return a sheet of examples as an element of a page, each row of pictures beside its name."""
     names = "".join(f"<li>{escape(one_line(name))}</li>" for name in sheet["names"])
-    told = escape(one_line(f"{title}: {', '.join(sheet['captions'])}"))
+    told = escape(one_line(f"{title}: {', '.join(sheet.get('captions') or sheet['names'])}"))
     size = f'width="{sheet["width"] * sheet["columns"]}" height="{sheet["height"] * len(sheet["names"])}"'
     image = f'<img alt="{told}" title="{told}" {size} src="data:image/png;base64,{sheet["png"]}">'
     return f'<div class="contact"><ol>{names}</ol>{image}</div>'
