@@ -11,10 +11,11 @@ import pytest
 from hypothesis import strategies as st
 
 from pytest_robustness.classifiers import load_classifier
-from pytest_robustness.counterexamples import Origin, smallest_failure
+from pytest_robustness.counterexamples import Origin, find_counterexamples, smallest_failure
 from pytest_robustness.counterexamples.cases import Case
 from pytest_robustness.counterexamples.shrinking import ShrinkSearch
 from pytest_robustness.errors import ClassifierError, DatasetError, EvaluationError, ParameterError
+from pytest_robustness.evaluations import Sensitivity
 from pytest_robustness.strategies import Perturbation, perturbations
 from pytest_robustness.transforms.geometric import rotate
 
@@ -123,7 +124,7 @@ def test_a_function_with_a_range(greys):
 
     found = smallest_failure(bright, shaded, image=15, data=greys, shade=(0, 1))
     assert found.magnitude == pytest.approx(1 - 0.5 / float(greys.images[15].mean()), abs=2e-4)
-    assert "shaded, {'shade': 0." in repr(found.perturbation)
+    assert "own_transform(shaded, shade=(0.0, 1.0, 0.0)), {'shade': 0." in repr(found.perturbation)
 
 
 def global_state():
@@ -181,6 +182,22 @@ def test_the_line_that_reproduces_it(greys, capsys, tmp_path):
     by_hand = smallest_failure(bright, "gamma", image=(light, 1))
     exec(by_hand.reproduce, {"model": load_classifier(bright), "image": light[None]})
     assert capsys.readouterr().out == "[0]\n"
+
+
+def test_the_line_runs_for_a_function_of_ones_own(greys, capsys):
+    def lighter(images, k=0.0):
+        return np.clip(images + k, 0, 1)
+
+    names = {"model": load_classifier(bright), "data": greys, "lighter": lighter, "function": lighter}
+    found = smallest_failure(bright, lighter, image=3, data=greys, k=(0, 1))
+    exec(found.reproduce, names)
+    assert capsys.readouterr().out == "[1]\n"
+    nameless = smallest_failure(bright, lambda images, k=0.0: lighter(images, k), image=3, data=greys, k=(0, 1))
+    exec(nameless.reproduce, names)
+    assert capsys.readouterr().out == "[1]\n"
+    report = find_counterexamples(bright, greys, Sensitivity(transform=lighter, k=(0.0, 1.0)), limit=1)
+    exec(report.found[0].reproduce, names)
+    assert "becomes" in report.found[0].reproduce
 
 
 @pytest.mark.parametrize(

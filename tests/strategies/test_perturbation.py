@@ -121,7 +121,8 @@ def moved(images, shift=0.0):
 def test_an_own_transform():
     change = Perturbation([(own_transform(moved, shift=(-2, 4)), {"shift": 2})])
     np.testing.assert_allclose(change(IMAGES), np.clip(IMAGES + 0.2, 0, 1), atol=1e-6)
-    assert repr(change) == "Perturbation([(moved, {'shift': 2.0})])"
+    assert repr(change) == "Perturbation([(own_transform(moved, shift=(-2.0, 4.0, 0.0)), {'shift': 2.0})])"
+    np.testing.assert_array_equal(eval(repr(change))(IMAGES), change(IMAGES))
     assert change.magnitude == 0.5
 
 

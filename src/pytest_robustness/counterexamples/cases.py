@@ -29,6 +29,7 @@ _NAMES = {
     "load_mnist_c": "pytest_robustness.datasets",
     "load_classifier": "pytest_robustness",
     "load_dataset": "pytest_robustness",
+    "own_transform": "pytest_robustness.strategies",
 }
 """What a line that reproduces a failure may use, and where it is."""
 

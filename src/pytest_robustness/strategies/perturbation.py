@@ -26,7 +26,7 @@ class Step(NamedTuple):
 
     def __repr__(self) -> str:
         """Show the code that makes the step."""
-        return f"({named(self.transform).name}, {self.moved!r})"
+        return f"({named(self.transform).code}, {self.moved!r})"
 
     @property
     def moved(self) -> dict[str, float]:

@@ -29,7 +29,7 @@ class Change:
     Parameters
     ----------
     name : str
-        The code that stands for it where a perturbation is printed.
+        What it is called.
     parameters : mapping of str to (low, high, identity)
         The ranges searched, in whose units a magnitude is measured.
     apply : callable
@@ -40,6 +40,8 @@ class Change:
         Whether it needs images of three channels.
     label : str
         A short text for tables; by default the name.
+    made_by : str
+        The code that makes it, where that is not its name.
     """
 
     name: str
@@ -48,6 +50,12 @@ class Change:
     bounds: Mapping[str, tuple[float, float]] = field(default_factory=dict)
     colors: bool = False
     label: str = ""
+    made_by: str = ""
+
+    @property
+    def code(self) -> str:
+        """The code that stands for it where a perturbation is printed."""
+        return self.made_by or self.name
 
     @property
     def short(self) -> str:
@@ -108,7 +116,9 @@ def searched(transform: Transform, ranges: Mapping[str, tuple[float, float]]) ->
             )
         wider[name] = (min(low, identity), max(high, identity))
     change = _change(transform, wider)
-    return change if TRANSFORMS.get(transform.name) is transform else replace(change, name=transform.name)
+    if TRANSFORMS.get(transform.name) is transform:
+        return change
+    return replace(change, name=transform.name, made_by=_own_code(transform.name, change.parameters))
 
 
 NAMED: dict[str, Change] = {
@@ -160,7 +170,13 @@ def own_transform(function: Callable[..., Any], **ranges: Any) -> Change:
         raise ParameterError("a function needs a range to be searched", got=name, mend=mend)
     transform = parametric.own_transform(function, ranges)
     limits = {one: _limits(one, given, transform.parameters[one].identity or 0.0) for one, given in ranges.items()}
-    return Change(name, limits, transform.apply)
+    return Change(name, limits, transform.apply, made_by=_own_code(name, limits))
+
+
+def _own_code(name: str, limits: Mapping[str, Limits]) -> str:
+    """Return the call that makes an own transform; a function without a name of its own is called ``function``."""
+    ranges = ", ".join(f"{one}={given!r}" for one, given in limits.items())
+    return f"own_transform({name if name.isidentifier() else 'function'}, {ranges})"
 
 
 def towards(target: Any, *, text: str = "target", label: str = "") -> Change:
