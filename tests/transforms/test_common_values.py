@@ -14,7 +14,7 @@ from scipy import ndimage
 
 from pytest_robustness.transforms.common import SEVERITIES, corrupt_common
 from pytest_robustness.transforms.common.batch import Batch
-from pytest_robustness.transforms.common.blur import disk, drawn_out
+from pytest_robustness.transforms.common.blur import disk, trailed
 from pytest_robustness.transforms.common.digital import _affine, bilinear
 from pytest_robustness.transforms.common.weather import frost_texture
 
@@ -95,7 +95,7 @@ def test_glass_blur_overwrites_pixel_after_pixel(severity, passes):
 def test_motion_blur_is_a_half_gaussian_along_a_line():
     images = np.random.default_rng(0).random((5, 2, 30, 33)).astype(np.float32)
     angles = np.array([0.0, 0.3, -0.7, np.pi / 2, -2.0])
-    found = drawn_out(images, 6, 2.0, angles)
+    found = trailed(images, 6, 2.0, angles)
     weights = np.exp(-0.5 * (np.arange(13) / 2.0) ** 2)
     rows, columns = np.mgrid[:30, :33]
     for image, angle, blurred in zip(images, angles, found, strict=True):
@@ -175,9 +175,9 @@ def test_snow_falls_within_45_degrees(monkeypatch):
 
     def record(layer, radius, spread, angles):
         seen.append((radius, spread, np.rad2deg(angles)))
-        return drawn_out(layer, radius, spread, angles)
+        return trailed(layer, radius, spread, angles)
 
-    monkeypatch.setattr("pytest_robustness.transforms.common.weather.drawn_out", record)
+    monkeypatch.setattr("pytest_robustness.transforms.common.weather.trailed", record)
     found = corrupt_common(grey(0, 200), "snow", severity=5).astype(float)
     ((radius, spread, angles),) = seen
     assert (radius, spread) == (14, 12)

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pytest_robustness.counterexamples.pictures import draw, eight_bit, write_picture, written
+from pytest_robustness.counterexamples.pictures import draw, eight_bit, write_picture
 from pytest_robustness.errors import unknown_name
-from pytest_robustness.evaluations.pictures import PICTURE_FORMATS
+from pytest_robustness.evaluations.pictures import PICTURE_FORMATS, written
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

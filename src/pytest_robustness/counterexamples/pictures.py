@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import base64
-import io
 import textwrap
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pytest_robustness.errors import ConfigurationError
 from pytest_robustness.evaluations import pictures
+from pytest_robustness.evaluations.sheets import png_text
 from pytest_robustness.strategies.table import named
 
 if TYPE_CHECKING:
@@ -49,15 +47,10 @@ def draw(found: Sequence[Counterexample]) -> Figure:
 
 def strip(one: Counterexample) -> str:
     """Return before, after and difference side by side, as a PNG in base64."""
-    from PIL import Image
-
     panels = [eight_bit(panel) for panel in (one.original, one.image, _difference(one))]
     joint = np.concatenate(panels, axis=1)
     times = max(1, 84 // joint.shape[0])
-    enlarged = joint.repeat(times, axis=0).repeat(times, axis=1)
-    content = io.BytesIO()
-    Image.fromarray(enlarged).save(content, "PNG", optimize=True)
-    return base64.b64encode(content.getvalue()).decode("ascii")
+    return png_text(joint.repeat(times, axis=0).repeat(times, axis=1))
 
 
 def eight_bit(image: NDArray[np.float32]) -> NDArray[np.uint8]:
@@ -72,22 +65,6 @@ def write_picture(figure: Figure, path: Path) -> Path:
 
     with mpl.rc_context(_STYLE):
         pictures.write_picture(figure, path, path.suffix.lower(), dpi=150)
-    return path
-
-
-def written(path: Path, content: bytes) -> Path:
-    """Write a file; missing folders are made.
-
-    Raises
-    ------
-    ConfigurationError
-        Where it cannot be written.
-    """
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(content)
-    except OSError as error:
-        raise ConfigurationError("a file that cannot be written", got=str(path), mend=f"{error.strerror}.") from error
     return path
 
 

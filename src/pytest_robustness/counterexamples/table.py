@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, overload
 
 from pytest_robustness.counterexamples.counterexample import Counterexample
-from pytest_robustness.counterexamples.pictures import draw, strip, write_picture, written
+from pytest_robustness.counterexamples.pictures import draw, strip, write_picture
 from pytest_robustness.errors import EvaluationError, unknown_name
-from pytest_robustness.evaluations.pictures import PICTURE_FORMATS
+from pytest_robustness.evaluations.pictures import PICTURE_FORMATS, written
 from pytest_robustness.strategies.table import named
 
 if TYPE_CHECKING:

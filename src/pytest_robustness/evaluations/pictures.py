@@ -1,4 +1,4 @@
-"""Writing pictures to files, the same from run to run."""
+"""Writing pictures, and what else a result is saved as; pictures are the same from run to run."""
 
 from __future__ import annotations
 
@@ -33,10 +33,20 @@ def write_picture(figure: Figure, path: Path, suffix: str, *, dpi: int = 130) ->
         # A sign that the font lacks is drawn as a box: no reason to fail where warnings are errors.
         warnings.filterwarnings("ignore", message="Glyph .* missing from")
         figure.savefig(picture, format=suffix[1:], dpi=dpi, metadata=PICTURE_FORMATS[suffix])
+    written(path, picture.getvalue(), what="a picture")
+
+
+def written(path: Path, content: bytes, *, what: str = "a file") -> Path:
+    """Write a file; missing folders are made.
+
+    Raises
+    ------
+    ConfigurationError
+        Where it cannot be written.
+    """
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_bytes(picture.getvalue())
+        path.write_bytes(content)
     except OSError as error:
-        raise ConfigurationError(
-            "a picture that cannot be written", got=str(path), mend=f"{error.strerror}."
-        ) from error
+        raise ConfigurationError(f"{what} that cannot be written", got=str(path), mend=f"{error.strerror}.") from error
+    return path

@@ -76,7 +76,7 @@ def adversarial_sheet(
 
 def coloured(images: NDArray[Any]) -> NDArray[np.uint8]:
     """Return images (N, C, H, W) in [0, 1] as small pictures (N, h, w, 3); of other than three channels, their mean."""
-    return _bytes(_shrunk(_rgb(images)))
+    return _bytes(shrunk(_rgb(images)))
 
 
 def overlay(images: NDArray[Any], saliency: NDArray[np.float64]) -> NDArray[np.uint8]:
@@ -84,26 +84,36 @@ def overlay(images: NDArray[Any], saliency: NDArray[np.float64]) -> NDArray[np.u
     strength = np.maximum(saliency, 0.0)
     largest = strength.max(axis=(1, 2), keepdims=True)
     heat = (strength / np.where(largest > 0, largest, 1))[..., None]
-    return _bytes(_shrunk(0.45 * _rgb(images) * (1 - heat) + heat * _HEAT))
+    return _bytes(shrunk(0.45 * _rgb(images) * (1 - heat) + heat * _HEAT))
 
 
 def sheet_picture(rows: Mapping[str, NDArray[np.uint8]], captions: Sequence[str]) -> dict[str, Any]:
     """Return a sheet as builtin values: names of rows, captions of columns, size of a picture, and a PNG in base64."""
+    tiles = np.stack(list(rows.values()))
+    return page_details(tiles.transpose(0, 2, 1, 3, 4), list(rows)) | {"captions": list(captions)}
+
+
+def page_details(tiles: NDArray[np.uint8], names: Sequence[str]) -> dict[str, Any]:
+    """Return a sheet as builtin values: names of rows, size of a picture, number of columns, and a PNG in base64.
+
+    Parameters
+    ----------
+    tiles : ndarray of uint8, shape (R, h, columns, w), or (R, h, columns, w, 3)
+        Pictures as they lie on the page.
+    names : sequence of str, length R
+    """
+    rows, height, columns, width = tiles.shape[:4]
+    page = tiles.reshape(rows * height, columns * width, *tiles.shape[4:])
+    return {"names": list(names), "width": width, "height": height, "columns": columns, "png": png_text(page)}
+
+
+def png_text(picture: NDArray[np.uint8]) -> str:
+    """Return a picture (H, W) or (H, W, 3) as a PNG in base64."""
     from PIL import Image
 
-    tiles = np.stack(list(rows.values()))
-    count, columns, height, width = tiles.shape[:4]
     file = BytesIO()
-    page = tiles.transpose(0, 2, 1, 3, 4).reshape(count * height, columns * width, 3)
-    Image.fromarray(np.ascontiguousarray(page)).save(file, "PNG", optimize=True)
-    return {
-        "names": list(rows),
-        "captions": list(captions),
-        "width": width,
-        "height": height,
-        "columns": columns,
-        "png": base64.b64encode(file.getvalue()).decode("ascii"),
-    }
+    Image.fromarray(np.ascontiguousarray(picture)).save(file, "PNG", optimize=True)
+    return base64.b64encode(file.getvalue()).decode("ascii")
 
 
 def _rgb(images: NDArray[Any]) -> NDArray[np.float64]:
@@ -113,16 +123,18 @@ def _rgb(images: NDArray[Any]) -> NDArray[np.float64]:
     return three.transpose(0, 2, 3, 1)
 
 
-def _shrunk(pictures: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return pictures averaged over squares until they are small enough; what does not fill a square is cut off."""
+def shrunk(pictures: NDArray[Any]) -> NDArray[Any]:
+    """Return pictures (N, H, W, C) averaged over squares until they are small; what does not fill a square is cut off.
+
+    Those that are small enough come back as they are.
+    """
     n, height, width, channels = pictures.shape
     step = -(-max(height, width) // _LARGEST)
     if step == 1 or min(height, width) < step:
         return pictures
     fitting = pictures[:, : height // step * step, : width // step * step]
     squares = fitting.reshape(n, height // step, step, width // step, step, channels)
-    small: NDArray[np.float64] = squares.mean(axis=(2, 4))
-    return small
+    return np.asarray(squares.mean(axis=(2, 4)))
 
 
 def _bytes(pictures: NDArray[np.float64]) -> NDArray[np.uint8]:

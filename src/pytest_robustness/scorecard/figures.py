@@ -74,7 +74,7 @@ def _profile(figure: Figure, axes: Axes, name: str, values: Any, accuracy: Any) 
     """Draw a curve where only one parameter varies."""
     axes.plot(values, accuracy.ravel(), color=BLUE, marker="o", markersize=3)
     axes.set(xlabel=_parameter_label(name), ylabel="accuracy", ylim=(0, 1))
-    _percent_axes(axes.yaxis)
+    percent_axes(axes.yaxis)
     return figure
 
 
@@ -116,29 +116,35 @@ def reliability(row: Row) -> Figure:
     total = sum(entry["n"] for entry in bins)
     bottom.bar(left, [entry["n"] / total for entry in bins], width, align="edge", color=MUTED, alpha=0.6)
     bottom.set(xlabel="confidence", ylabel="share", ylim=(0, None))
-    _percent_axes(top.xaxis, top.yaxis, bottom.yaxis)
+    percent_axes(top.xaxis, top.yaxis, bottom.yaxis)
     return figure
 
 
 def confusion(row: Row) -> Figure:
     """Draw true against predicted classes: the diagonal is quiet, every mistake stands out."""
     matrix = row.details["confusion"]
-    size = len(matrix)
-    figure = _figure(_WIDTH, max(4.2, 0.28 * min(size, 20)))
+    figure = _figure(_WIDTH, max(4.2, 0.28 * min(len(matrix), 20)))
     axes = figure.subplots()
-    axes.set(xlim=(-0.5, size - 0.5), ylim=(size - 0.5, -0.5), aspect="equal", xlabel="predicted", ylabel="true")
+    draw_confusion(axes, matrix)
+    axes.set_ylabel("true")
+    return figure
+
+
+def draw_confusion(axes: Axes, matrix: list[list[int]], *, most: int = 20, fontsize: float = 7.5) -> None:
+    """Draw counts (K, K) of true against predicted classes; of at most `most` classes, with each count and name."""
+    size = len(matrix)
+    axes.set(xlim=(-0.5, size - 0.5), ylim=(size - 0.5, -0.5), aspect="equal", xlabel="predicted")
     for true, counts in enumerate(matrix):
         total = max(sum(counts), 1)
         for predicted, count in enumerate(counts):
             if count:
-                _cell(axes, true, predicted, count, count / total, with_text=size <= 20)
-    ticks = range(0, size, 1 if size <= 20 else size // 10)
+                _cell(axes, true, predicted, count, count / total, fontsize=fontsize if size <= most else None)
+    ticks = range(0, size, 1 if size <= most else size // 10)
     axes.set_xticks(ticks, [str(tick) for tick in ticks])
     axes.set_yticks(ticks, [str(tick) for tick in ticks])
-    return figure
 
 
-def _cell(axes: Axes, true: int, predicted: int, count: int, share: float, *, with_text: bool) -> None:
+def _cell(axes: Axes, true: int, predicted: int, count: int, share: float, *, fontsize: float | None) -> None:
     from matplotlib.patches import Rectangle
 
     right = true == predicted
@@ -147,8 +153,8 @@ def _cell(axes: Axes, true: int, predicted: int, count: int, share: float, *, wi
     square = Rectangle((predicted - 0.47, true - 0.47), 0.94, 0.94, color=BLUE if right else ORANGE, linewidth=0)
     square.set_alpha(strength)
     axes.add_patch(square)
-    if with_text:
-        axes.text(predicted, true, f"{count}", ha="center", va="center", fontsize=7.5, color=INK)
+    if fontsize is not None:
+        axes.text(predicted, true, f"{count}", ha="center", va="center", fontsize=fontsize, color=INK)
 
 
 def part_bars(row: Row) -> Figure:
@@ -179,7 +185,7 @@ def part_bars(row: Row) -> Figure:
     axes.set_axisbelow(True)
     axes.tick_params(axis="y", length=0)
     axes.spines["left"].set_visible(False)
-    _percent_axes(axes.xaxis)
+    percent_axes(axes.xaxis)
     return figure
 
 
@@ -198,7 +204,7 @@ def histograms(row: Row) -> Figure:
         xlabel="anomaly score (larger is more anomalous)", ylabel="share", xlim=(edges[0], edges[-1]), ylim=(0, None)
     )
     axes.legend(frameon=False, loc="best")
-    _percent_axes(axes.yaxis)
+    percent_axes(axes.yaxis)
     return figure
 
 
@@ -219,13 +225,14 @@ def roc(row: Row) -> Figure:
         axes.plot(curve["fpr"], curve["tpr"], color=color, linewidth=1.6, linestyle=style, label=label)
     axes.set(xlim=(0, 1), ylim=(0, 1.01), xlabel="inliers flagged", ylabel="outliers caught")
     axes.legend(frameon=False, loc="lower right", title="AUROC")
-    _percent_axes(axes.xaxis, axes.yaxis)
+    percent_axes(axes.xaxis, axes.yaxis)
     return figure
 
 
 _LINES: tuple[Any, ...] = ("solid", (0, (6, 2)), (0, (1, 1.5)), (0, (6, 2, 1, 2)), (0, (3, 2)))
 
 
-def _percent_axes(*axes: Any) -> None:
+def percent_axes(*axes: Any) -> None:
+    """Write shares in percent along the axes."""
     for axis in axes:
         axis.set_major_formatter(lambda value, _: f"{100 * value:.4g} %")

@@ -5,13 +5,12 @@ from __future__ import annotations
 from html import escape
 from typing import TYPE_CHECKING, Any
 
-from pytest_robustness.scorecard.figures import BLUE, INK, MUTED, ORANGE, confusion
+from pytest_robustness.scorecard.figures import BLUE, INK, MUTED, ORANGE, confusion, draw_confusion, percent_axes
 from pytest_robustness.scorecard.format import one_line
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
     from pytest_robustness.scorecard.rows import Row
@@ -32,8 +31,7 @@ def curves(row: Row) -> Figure:
         axes.plot(details["shares"], control, color=MUTED, linewidth=1.2, linestyle=(0, (4, 3)), label="random ink")
         axes.plot(details["shares"], details[name], color=BLUE, marker="o", markersize=3, label="most salient first")
         axes.set(xlim=(0, 1), ylim=(0, 1.01), xlabel=title, xticks=(0, 0.25, 0.5, 0.75, 1))
-        for axis in (axes.xaxis, axes.yaxis):
-            axis.set_major_formatter(_percent)
+        percent_axes(axes.xaxis, axes.yaxis)
     left.axvline(details["fraction"], color=ORANGE, linewidth=1)
     left.set_ylabel("accuracy")
     right.legend(frameon=False, loc="lower right", title=one_line(str(details["map"])))
@@ -50,7 +48,7 @@ def confusions(row: Row) -> Figure:
     figure = Figure(figsize=(5.2, 3.0), layout="constrained")
     left, right = figure.subplots(1, 2)
     for axes, matrix, title in ((left, clean, "clean"), (right, attacked, "under attack")):
-        _matrix(axes, matrix)
+        draw_confusion(axes, matrix, most=12, fontsize=4.5)
         axes.set_title(title, fontsize=9, color=INK)
     left.set_ylabel("true")
     return figure
@@ -68,31 +66,3 @@ def examples_sheet(sheet: Mapping[str, Any], title: str) -> str:
 def sheets_of(row: Row) -> list[tuple[str, str]]:
     """Return the title and the element of each sheet of examples that a row has."""
     return [(title, examples_sheet(row.details[key], title)) for key, title in SHEETS.items() if row.details.get(key)]
-
-
-def _matrix(axes: Axes, matrix: list[list[int]]) -> None:
-    """Draw shares of the true class: the diagonal is quiet, every mistake stands out."""
-    from matplotlib.patches import Rectangle
-
-    size = len(matrix)
-    axes.set(xlim=(-0.5, size - 0.5), ylim=(size - 0.5, -0.5), aspect="equal", xlabel="predicted")
-    for true, counts in enumerate(matrix):
-        total = max(sum(counts), 1)
-        for predicted, count in enumerate(counts):
-            if not count:
-                continue
-            right, share = true == predicted, count / total
-            square = Rectangle((predicted - 0.47, true - 0.47), 0.94, 0.94, linewidth=0)
-            square.set_facecolor(BLUE if right else ORANGE)
-            # Mistakes are few: the square root lets 1 % be seen beside 10 %.
-            square.set_alpha(0.15 + 0.35 * share if right else min(1.0, 0.12 + 1.6 * share**0.5))
-            axes.add_patch(square)
-            if size <= 12:
-                axes.text(predicted, true, f"{count}", ha="center", va="center", fontsize=4.5, color=INK)
-    ticks = range(0, size, 1 if size <= 12 else max(size // 10, 1))
-    axes.set_xticks(ticks, [str(tick) for tick in ticks])
-    axes.set_yticks(ticks, [str(tick) for tick in ticks])
-
-
-def _percent(value: float, _: int) -> str:
-    return f"{100 * value:.4g} %"

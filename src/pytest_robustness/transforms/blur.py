@@ -7,11 +7,13 @@ uint8 of shape (N, H, W) or (N, C, H, W); all channels of an image are blurred a
 from __future__ import annotations
 
 import itertools
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
 
 Images = npt.NDArray[np.uint8]
+Pixel = TypeVar("Pixel", np.uint32, np.float32)
 
 WEIGHT_BITS = 24
 """The weights of `motion_blur` are whole multiples of 2 ** -24, so that its sums are exact."""
@@ -95,23 +97,44 @@ def motion_blur(images: Images, radians: npt.NDArray[np.float64], *, radius: int
     -------
     ndarray of uint8, the shape of `images`
     """
+    total = drawn_out(images.astype(np.uint32), radians, motion_weights(radius, sigma))
+    return (total >> WEIGHT_BITS).astype(np.uint8)
+
+
+def drawn_out(
+    images: npt.NDArray[Pixel], radians: npt.NDArray[np.float64], weights: npt.NDArray[Pixel]
+) -> npt.NDArray[Pixel]:
+    """Return weighted sums of the pixels on a line that leaves each pixel in one direction.
+
+    Parameters
+    ----------
+    images : ndarray, shape (N, H, W) or (N, C, H, W)
+    radians : ndarray of float64, shape (N,)
+        Direction of the line of each image, with y downwards: 0 takes from the right, pi / 2 from below.
+    weights : ndarray of the type of `images`, shape (L,)
+        The i-th is for the pixel next to (x + i cos, y + i sin), or the nearest of the edge.
+
+    Returns
+    -------
+    ndarray, the shape and type of `images`
+    """
     height, width = images.shape[-2:]
     # In the order of their directions, images whose i-th pixel lies in the same place are neighbours: a slice each.
     order = np.argsort(radians, kind="stable")
-    steps = np.arange(2 * radius + 1)[:, None]
+    steps = np.arange(len(weights))[:, None]
     down = np.ceil(np.sin(radians[order]) * steps - 0.5).astype(np.intp)
     right = np.ceil(np.cos(radians[order]) * steps - 0.5).astype(np.intp)
     top, left = max(0, -down.min(initial=0)), max(0, -right.min(initial=0))
     margins = [(top, down.max(initial=0)), (left, right.max(initial=0))]
-    wide = np.pad(images[order], [(0, 0)] * (images.ndim - 2) + margins, mode="edge").astype(np.uint32)
-    total = np.zeros(images.shape, dtype=np.uint32)
-    for weight, y, x in zip(motion_weights(radius, sigma), down + top, right + left, strict=True):
+    wide = np.pad(images[order], [(0, 0)] * (images.ndim - 2) + margins, mode="edge")
+    total = np.zeros_like(images)
+    for weight, y, x in zip(weights, down + top, right + left, strict=True):
         for part in _runs(y, x):
             row, column = y[part.start], x[part.start]
             total[part] += wide[part, ..., row : row + height, column : column + width] * weight
-    blurred = np.empty_like(images)
-    blurred[order] = total >> WEIGHT_BITS
-    return blurred
+    drawn = np.empty_like(images)
+    drawn[order] = total
+    return drawn
 
 
 def motion_weights(radius: int, sigma: float) -> npt.NDArray[np.uint32]:

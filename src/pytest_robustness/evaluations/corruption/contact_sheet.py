@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import base64
-from io import BytesIO
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from pytest_robustness.datasets import load_mnist_c
-from pytest_robustness.evaluations.corruption.suites import made_images, part_name, suite_of
+from pytest_robustness.evaluations.corruption.suites import as_bytes, made_images, part_name, suite_of
+from pytest_robustness.evaluations.sheets import EXAMPLES, page_details, shrunk
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,11 +16,6 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from pytest_robustness.datasets import Dataset
-
-EXAMPLES = 8
-"""Images on a sheet."""
-
-_LARGEST = 48  # pixels a side: larger images are averaged down, so that a sheet stays small
 
 
 def contact_sheet(
@@ -49,7 +43,7 @@ def contact_sheet(
     """
     chosen, levels = _examples(dataset), suite_of(suite).levels
     level = (severity or levels[len(levels) // 2]) if levels else None
-    rows = [_bytes(chosen.images)]
+    rows = [as_bytes(chosen.images)]
     for name in names:
         published = suite_of(suite).published
         rows.append(
@@ -57,45 +51,17 @@ def contact_sheet(
             if published
             else made_images(chosen, suite, part_name(name, level), seed=seed)
         )
-    tiles = np.stack([_shrunk(row) for row in rows])  # (rows, columns, C, H, W)
-    sheet = tiles.transpose(0, 3, 1, 4, 2)
+    pictures = [np.rint(shrunk(row.transpose(0, 2, 3, 1))).astype(np.uint8) for row in rows]
+    sheet = np.stack(pictures).transpose(0, 2, 1, 3, 4)  # (rows, H, columns, W, C)
     return np.ascontiguousarray(sheet[..., 0] if sheet.shape[-1] == 1 else sheet[..., :3])
 
 
 def sheet_details(sheet: NDArray[np.uint8], names: Sequence[str]) -> dict[str, Any]:
     """Return a sheet as builtin values: the names of its rows, the size of an image, and a PNG in base64."""
-    from PIL import Image
-
-    rows, height, columns, width = sheet.shape[:4]
-    file = BytesIO()
-    picture = Image.fromarray(sheet.reshape(rows * height, columns * width, *sheet.shape[4:]))
-    picture.save(file, "PNG", optimize=True)
-    return {
-        "names": ["as it is", *names],
-        "width": width,
-        "height": height,
-        "columns": columns,
-        "png": base64.b64encode(file.getvalue()).decode("ascii"),
-    }
+    return page_details(sheet, ["as it is", *names])
 
 
 def _examples(dataset: Dataset) -> Dataset:
     _, first = np.unique(dataset.labels, return_index=True)
     others = np.setdiff1d(np.arange(min(len(dataset), EXAMPLES)), first)
     return dataset.take(np.concatenate([first, others])[:EXAMPLES])
-
-
-def _bytes(images: NDArray[Any]) -> NDArray[np.uint8]:
-    return images if images.dtype == np.uint8 else np.rint(images * 255).astype(np.uint8)
-
-
-def _shrunk(images: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Return images averaged over squares until they are small enough; what does not fill a square is cut off."""
-    n, channels, height, width = images.shape
-    step = -(-max(height, width) // _LARGEST)
-    if step == 1:
-        return images
-    blocks = images[:, :, : height // step * step, : width // step * step]
-    blocks = blocks.reshape(n, channels, height // step, step, width // step, step)
-    shrunk: NDArray[np.uint8] = np.rint(blocks.mean(axis=(3, 5))).astype(np.uint8)
-    return shrunk

@@ -126,12 +126,12 @@ def corrupted_images(subject: Subject, block: Block, suite: str) -> NDArray[Any]
 def made_images(samples: Dataset, suite: str, part: str, *, seed: int) -> NDArray[np.uint8]:
     """Corrupt images here, at the level that the part names."""
     name, _, level = part.partition(":")
-    pixels = _as_bytes(samples.images)
+    pixels = as_bytes(samples.images)
     if suite_of(suite).levels:
         return corrupt_common(pixels, name, severity=int(level), seed=seed, ids=samples.ids)
     return corrupt(pixels, name, seed=seed, ids=samples.ids)
 
 
-def _as_bytes(images: NDArray[Any]) -> NDArray[np.uint8]:
+def as_bytes(images: NDArray[Any]) -> NDArray[np.uint8]:
     """Return 8-bit images; the corruptions are defined on those."""
     return images if images.dtype == np.uint8 else np.rint(images * 255).astype(np.uint8)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pytest_robustness.classifiers.outputs import LINKS
-from pytest_robustness.evaluations.ood.gradient_scores import odin
+from pytest_robustness.evaluations.ood.gradient_scores import GRADIENT_SCORES
 from pytest_robustness.metrics.scores import SCORES, Head, Outputs
 
 if TYPE_CHECKING:
@@ -25,8 +25,6 @@ OUTPUTS = ("logits", "log_probabilities", "features", "members")
 """What a model says about each sample; the other needs of scores are the model's last layer and its gradients."""
 
 _OFFERED_AS = {"log_probabilities": "probabilities"}
-
-_OF_GRADIENTS: dict[str, Callable[..., Floats]] = {"odin": odin}
 
 
 def is_fitted(score: str) -> bool:
@@ -61,7 +59,7 @@ class Passes:
         """Return the anomaly scores (N,) of the images, for a score that is not fitted on data."""
         chosen = SCORES[score]
         if chosen.function is None:
-            return _OF_GRADIENTS[score](self.classifier, self.images, batch_size=self.batch_size)
+            return GRADIENT_SCORES[score](self.classifier, self.images, batch_size=self.batch_size)
         state = None if chosen.fit is None else chosen.fit(Outputs(), Head(**self.classifier.head()._asdict()))
         return chosen.function(Outputs(**self.arrays(chosen.needs)), state)
 

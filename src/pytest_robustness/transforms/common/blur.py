@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, cast
 import numpy as np
 import numpy.typing as npt
 
+from pytest_robustness.transforms.blur import drawn_out
+
 if TYPE_CHECKING:
     from scipy.sparse import csr_array
 
@@ -73,14 +75,13 @@ def motion_blur(batch: Batch, severity: int) -> Floats:
     """Draw each pixel out along a line, `MOTION`, at an angle between -45 and 45 degrees."""
     radius, deviation = MOTION[severity - 1]
     angles = np.deg2rad(90 * batch.uniform("motion_blur", ()) - 45)
-    return drawn_out(batch.unit, batch.length(radius), deviation * batch.growth, angles)
+    return trailed(batch.unit, batch.length(radius), deviation * batch.growth, angles)
 
 
-def drawn_out(images: Floats, radius: int, deviation: float, angles: npt.NDArray[np.float64]) -> Floats:
+def trailed(images: Floats, radius: int, deviation: float, angles: npt.NDArray[np.float64]) -> Floats:
     """Blur each image along a line of its own, to one side, as the motion blur of ImageMagick does.
 
-    Pixel (x, y) becomes the mean over i = 0 .. 2 radius of those at (x + ceil(i cos a - 1/2), y + ceil(i sin a - 1/2)),
-    weighted by ``exp(-i**2 / (2 deviation**2))``. Outside, the outermost pixels go on.
+    Pixels up to 2 radius away count, the i-th with ``exp(-i**2 / (2 deviation**2))``; see `drawn_out`.
 
     Parameters
     ----------
@@ -89,27 +90,10 @@ def drawn_out(images: Floats, radius: int, deviation: float, angles: npt.NDArray
     deviation : float
         Standard deviation in pixels.
     angles : ndarray, shape (N,)
-        In radians; 0 takes from the right, pi / 2 from below.
+        In radians.
     """
-    taps = np.arange(2 * radius + 1)
-    weights = np.exp(-0.5 * (taps / deviation) ** 2)
-    weights /= weights.sum()
-    right = np.ceil(np.outer(taps, np.cos(angles)) - 0.5).astype(int)
-    down = np.ceil(np.outer(taps, np.sin(angles)) - 0.5).astype(int)
-    # Images of like angles next to each other share the place that they take a tap from.
-    order = np.argsort(angles)
-    pad, (height, width) = 2 * radius, images.shape[-2:]
-    around = np.pad(images[order], ((0, 0), (0, 0), (pad, pad), (pad, pad)), mode="edge")
-    total = np.zeros_like(images)
-    for weight, rows, columns in zip(weights.astype(np.float32), down[:, order], right[:, order], strict=True):
-        changes = np.flatnonzero((np.diff(rows) != 0) | (np.diff(columns) != 0)) + 1
-        for start, stop in zip([0, *changes], [*changes, len(images)], strict=True):
-            if stop > start:
-                top, left = pad + rows[start], pad + columns[start]
-                total[start:stop] += weight * around[start:stop, :, top : top + height, left : left + width]
-    blurred = np.empty_like(images)
-    blurred[order] = total
-    return blurred
+    weights = np.exp(-0.5 * (np.arange(2 * radius + 1) / deviation) ** 2)
+    return drawn_out(images, angles, (weights / weights.sum()).astype(np.float32))
 
 
 def zoom_blur(batch: Batch, severity: int) -> Floats:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pytest_robustness.transforms.common.batch import BASE_SIZE
-from pytest_robustness.transforms.common.blur import drawn_out, enlargement
+from pytest_robustness.transforms.common.blur import enlargement, trailed
 from pytest_robustness.transforms.photometric import brighten
 from pytest_robustness.transforms.plasma import corners, side_over
 
@@ -49,7 +49,7 @@ def snow(batch: Batch, severity: int) -> Floats:
         layer = down @ layer @ across.T
     layer = np.clip(np.where(layer < level, np.float32(0), layer), 0, 1)[:, None]
     angles = np.deg2rad(-90 + 90 * (batch.uniform("snow/angle", ()) - 0.5))
-    flakes = drawn_out(layer, batch.length(radius), spread * batch.growth, angles)
+    flakes = trailed(layer, batch.length(radius), spread * batch.growth, angles)
     whitened = np.maximum(batch.unit, 1.5 * _grey(batch.unit) + 0.5)
     snowy: Floats = weight * batch.unit + (1 - weight) * whitened + flakes + flakes[..., ::-1, ::-1]
     return snowy
