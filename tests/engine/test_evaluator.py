@@ -260,8 +260,8 @@ class TestMistakes:
             ({"confidence": 95}, "confidence is out of range"),
             ({"confidence": 1.0}, "confidence is out of range"),
             ({"confidence": True}, "confidence is out of range"),
-            ({"executor": "seriel"}, "unknown executor.*allowed: serial. Did you mean 'serial'"),
-            ({"executor": 5}, "unknown executor"),
+            ({"executor": "seriel"}, "unknown executor.*allowed: serial, processes. Did you mean 'serial'"),
+            ({"executor": 5}, "executor runs no blocks"),
         ],
     )
     def test_settings(self, net, dataset, options, message):

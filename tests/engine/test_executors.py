@@ -1,10 +1,14 @@
 from __future__ import annotations
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 
 from pytest_robustness.classifiers import load_classifier
 from pytest_robustness.engine import SerialExecutor
-from pytest_robustness.engine.executors import EXECUTORS, make_executor, timed_block
+from pytest_robustness.engine.blocks import timed_block
+from pytest_robustness.engine.executors import EXECUTORS, make_executor
+from pytest_robustness.engine.processes import ProcessExecutor
 from pytest_robustness.errors import ParameterError
 from pytest_robustness.evaluations import Accuracy, AdversarialAccuracy, Block, Subject
 
@@ -33,8 +37,26 @@ def test_a_block_knows_its_own_cost(subject):
 
 
 def test_names():
-    assert {name: type(make_executor(name)) for name in EXECUTORS} == {"serial": SerialExecutor}
+    found = {name: type(make_executor(name)) for name in EXECUTORS}
+    assert found == {"serial": SerialExecutor, "processes": ProcessExecutor}
+    assert make_executor("processes:3").workers == 3
     mine = SerialExecutor()
     assert make_executor(mine) is mine
-    with pytest.raises(ParameterError, match="unknown executor"):
-        make_executor("parallel")
+    with ThreadPoolExecutor(1) as pool:
+        assert make_executor(pool).pool is pool
+
+
+@pytest.mark.parametrize(
+    ("executor", "message"),
+    [
+        ("parallel", "unknown executor.*allowed: serial, processes"),
+        ("serial:2", "unknown executor"),
+        ("processes:0", "number of processes is out of range: got 0"),
+        ("processes:", "must be whole.*'processes:4'"),
+        ("processes:two", "must be whole"),
+        (3, "executor runs no blocks: got 3"),
+    ],
+)
+def test_wrong_executors(executor, message):
+    with pytest.raises(ParameterError, match=message):
+        make_executor(executor)

@@ -18,7 +18,7 @@ VALUES = {
     "seed": (0, 5),
     "device": ("cpu", "meta"),
     "batch_size": (3, 4),
-    "executor": ("serial", "serial"),
+    "executor": ("processes", "processes:2"),
     "confidence": (0.9, 0.8),
     "verdict": ("point", "verify"),
     "inconclusive": ("pass", "skip"),

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-import time
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from pytest_robustness.errors import unknown_name
-from pytest_robustness.evaluations import Block, Evaluation, Outcome, Subject
+from pytest_robustness.engine.blocks import timed_block
+from pytest_robustness.engine.processes import FuturesExecutor, ProcessExecutor
+from pytest_robustness.errors import ParameterError, unknown_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
+
+    from pytest_robustness.evaluations import Block, Evaluation, Outcome, Subject
 
 
 class Executor(Protocol):
@@ -28,29 +30,42 @@ class SerialExecutor:
             yield block, timed_block(evaluation, subject, block)
 
 
-EXECUTORS: dict[str, Callable[[], Executor]] = {"serial": SerialExecutor}
+EXECUTORS: dict[str, Callable[[], Executor]] = {"serial": SerialExecutor, "processes": ProcessExecutor}
 
 
-def make_executor(executor: str | Executor) -> Executor:
+def make_executor(executor: object) -> Executor:
     """Return the executor with this name, or the executor itself where it is one already.
+
+    Parameters
+    ----------
+    executor : str or object
+        ``"serial"``; ``"processes"``, as many as there are cores, or ``"processes:4"``; an `Executor`; or an executor
+        of `concurrent.futures`, which is not shut down.
 
     Raises
     ------
     ParameterError
-        For an unknown name, or an object that runs no blocks.
+        For an unknown name, a number of processes below 1, or an object that runs no blocks.
     """
-    if not isinstance(executor, str) and callable(getattr(executor, "run", None)):
-        return executor
-    if executor not in tuple(EXECUTORS):
-        raise unknown_name("executor", executor, EXECUTORS)
-    return EXECUTORS[str(executor)]()
+    if not isinstance(executor, str):
+        return _executor_of(executor)
+    name, colon, number = executor.partition(":")
+    if name not in EXECUTORS or (colon and name != "processes"):
+        raise unknown_name("executor", executor, EXECUTORS, mend="Processes may be numbered, as in 'processes:4'.")
+    if not colon:
+        return EXECUTORS[name]()
+    if not number.isdecimal():
+        raise ParameterError(
+            "the number of processes must be whole", got=executor, allowed="for instance 'processes:4'"
+        )
+    return ProcessExecutor(int(number))
 
 
-def timed_block(evaluation: Evaluation, subject: Subject, block: Block) -> Outcome:
-    """Run one block and note what it cost."""
-    passes = subject.classifier.passes
-    forwards, backwards = passes.forwards, passes.backwards
-    start = time.perf_counter()
-    arrays = evaluation.run_block(subject, block)
-    seconds = time.perf_counter() - start
-    return Outcome(arrays, seconds, passes.forwards - forwards, passes.backwards - backwards)
+def _executor_of(executor: Any) -> Executor:
+    if callable(getattr(executor, "run", None)):
+        found: Executor = executor
+        return found
+    if callable(getattr(executor, "submit", None)):
+        return FuturesExecutor(executor)
+    allowed = "a name, an object with run(evaluation, subject, blocks), or an executor of concurrent.futures"
+    raise ParameterError("executor runs no blocks", got=executor, allowed=allowed)

@@ -48,7 +48,7 @@ OPTIONS = (
     Option("seed", "Seed of the draw, the order and all noise (default: 0)", int),
     Option("device", "Where a torch model runs (default: cpu)"),
     Option("batch-size", "Images in a forward pass (default: 500)", int),
-    Option("executor", "Where blocks run: serial", metavar="NAME"),
+    Option("executor", "Where blocks run: serial, processes or processes:N (default: serial)", metavar="NAME"),
     Option("confidence", "Level of the intervals (default: 0.95)", float),
     Option("verdict", "point, verify or regress (default: point on all data, verify on a sample)", metavar="RULE"),
     Option("inconclusive", "What an inconclusive verdict does to a test: fail, pass or skip (default: fail)"),

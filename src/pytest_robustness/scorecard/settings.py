@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
+import re
 import tomllib
 from dataclasses import dataclass
 from numbers import Real
@@ -37,7 +38,8 @@ class Settings:
         Where a torch model runs.
     batch_size : int, optional
         Images in a forward pass.
-    executor : {"serial"}
+    executor : str
+        Where blocks run: ``serial``, ``processes`` or ``processes:N``.
     confidence : float
         Level of the intervals.
     verdict : {"point", "verify", "regress"}, optional
@@ -103,6 +105,8 @@ class Settings:
             if value is not None or name == "seed":
                 check_number(name, value, minimum=minimum, whole=True)
         check_confidence(self.confidence)
+        if not isinstance(self.executor, str) or not _EXECUTOR.fullmatch(self.executor):
+            raise unknown_name("executor", self.executor, _EXECUTORS)
         for name, allowed in _CHOICES.items():
             value = getattr(self, name)
             if value not in allowed and not (name == "verdict" and value is None):
@@ -130,10 +134,12 @@ class Settings:
 
 
 _CHOICES: dict[str, tuple[str, ...]] = {
-    "executor": ("serial",),
     "verdict": ("point", "verify", "regress"),
     "inconclusive": ("fail", "pass", "skip"),
 }
+
+_EXECUTORS = ("serial", "processes", "processes:N for N of them")
+_EXECUTOR = re.compile(r"serial|processes(:0*[1-9]\d*)?")
 
 _EARLY_STOPS = ("off", "certain")
 
