@@ -57,7 +57,11 @@ def measured(net, dataset, evaluation, executor):
     return Evaluator(net, dataset, executor=executor).measure(evaluation)
 
 
-@pytest.mark.parametrize("make", [lambda: "processes:2", lambda: "processes:3", lambda: ThreadPoolExecutor(2)])
+@pytest.mark.parametrize(
+    "make",
+    [lambda: "processes:2", lambda: "processes:3", lambda: ThreadPoolExecutor(2)],
+    ids=["two", "three", "threads"],
+)
 def test_everything_is_the_same_wherever_blocks_run(net, dataset, evaluation, make):
     threads = torch.get_num_threads()
     torch.set_num_threads(1)

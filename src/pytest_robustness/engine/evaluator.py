@@ -17,6 +17,7 @@ from pytest_robustness.evaluations import Block, EarlyStop, Evaluation, Measurem
 if TYPE_CHECKING:
     import os
     from collections.abc import Callable, Sequence
+    from concurrent.futures import Executor as Futures
 
 PROBE_SIZE = 8
 BATCH_SIZE = 500
@@ -49,7 +50,8 @@ class Evaluator:
     batch_size : int, optional
         Images in a forward pass; 500 by default. Results do not depend on it but for the rounding of the model itself.
     executor : str or Executor
-        ``"serial"``, or an object that runs blocks.
+        Where blocks run: ``"serial"``, ``"processes"``, ``"processes:4"``, an executor of `concurrent.futures` or an
+        object that runs blocks. Results are the same to the bit, where the model computes with as many threads.
     cache : path, optional
         Folder of stored outcomes. Without it, outcomes live as long as the evaluator. Those of a model that cannot be
         identified (a callable), or whose outputs change from call to call, are kept nowhere.
@@ -71,7 +73,7 @@ class Evaluator:
         *,
         seed: int = 0,
         batch_size: int | None = None,
-        executor: str | Executor = "serial",
+        executor: str | Executor | Futures = "serial",
         cache: str | os.PathLike[str] | None = None,
         confidence: float = 0.95,
         progress: Callable[[Progress], None] | None = None,
