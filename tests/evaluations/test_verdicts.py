@@ -19,6 +19,16 @@ def decide(make, bound, rule, *, op=">=", **changes):
     return judge(measurement, Threshold(measurement.metric, op, bound), rule=rule).decision
 
 
+@pytest.mark.parametrize("rule", RULES)
+def test_a_doubt_makes_a_pass_inconclusive_and_leaves_a_failure(make, rule):
+    doubted = make(doubts=("nothing was found",))
+    verdict = judge(doubted, AT_LEAST, rule=rule)
+    assert verdict.decision == "inconclusive"
+    assert verdict.reason.endswith(", but nothing was found")
+    assert judge(doubted, Threshold("accuracy", ">=", 0.99), rule=rule).decision == "failed"
+    assert judge(make(doubts=("a",), faults=("b",)), AT_LEAST, rule=rule).decision == "failed"
+
+
 @pytest.mark.parametrize(
     ("rule", "bound", "expected"),
     [

@@ -40,6 +40,49 @@ def test_tables(project, tables):
     result.assert_outcomes(passed=1, failed=1)
 
 
+@pytest.mark.parametrize("map_", ['"integrated-gradients"\nsteps = 3', '"smoothgrad"\nsamples = 2\nsigma = 0.1'])
+def test_tables_name_the_options_of_a_map(project, tables, map_):
+    project.makepyprojecttoml(tables(f'family = "saliency"\nmap = {map_}\nmin_accuracy = 0.999'))
+    result = project.runpytest("--robustness", *NET)
+    result.assert_outcomes(failed=1)
+    label = map_.replace('"', "").replace("\n", "(", 1).replace("\n", ", ").replace(" = ", "=") + ")"
+    result.stdout.fnmatch_lines([f"*saliency(fraction=0.15, map={label}, mask=0).accuracy*"])
+
+
+BLIND = """
+import torch
+from torch import nn
+class Blind(nn.Module):
+    \"\"\"Its gradient is largest in a pixel that is always black: it looks at the others.\"\"\"
+    def forward(self, images):
+        seen = images[:, 0].mean(dim=(1, 2)) - 0.5
+        score = seen + 9 * images[:, 0, 0, 0] - 9 * images[:, 0, 0, 1]
+        return torch.stack([-score, score], dim=1)
+"""
+
+
+@pytest.mark.parametrize(("rule", "outcome"), [("fail", "failed"), ("skip", "skipped"), ("pass", "passed")])
+def test_a_map_that_finds_no_more_than_random_ink_is_no_pass(project, rule, outcome):
+    import numpy as np
+
+    rng = np.random.default_rng(0)
+    images = np.repeat(rng.uniform(0.3, 0.9, (80, 1, 1, 1)), 16, axis=3).reshape(80, 1, 4, 4).astype(np.float32)
+    images[:, :, 0, :2] = 0
+    np.savez(project.path / "flat.npz", images=images, labels=(images.mean(axis=(1, 2, 3)) > 0.5).astype(int))
+    project.makepyfile(blind=BLIND)
+    project.makepyfile(
+        'import pytest\n@pytest.mark.saliency(fraction=0.125, map="gradient", min_accuracy=0.9)\ndef test_it(): ...'
+    )
+    result = project.runpytest(
+        "--robustness-model=blind.py:Blind", "--robustness-data=flat.npz", f"--robustness-inconclusive={rule}", "-rs"
+    )
+    result.assert_outcomes(**{outcome: 1})
+    if rule == "fail":
+        result.stdout.fnmatch_lines(
+            ["*.accuracy: 1 is not shown to be >= 0.9", "*inconclusive: *but masking as many random ink pixels costs*"]
+        )
+
+
 def test_the_fixture_and_the_reports(run, project):
     result = run(
         """

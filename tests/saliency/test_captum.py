@@ -48,14 +48,29 @@ def test_gradient_times_input(digits):
     )
 
 
-@pytest.mark.parametrize("baseline", [0.0, 0.5])
+def start(images, baseline):
+    """What captum is given for a baseline of its own for each image."""
+    means = images.mean(axis=(2, 3), keepdims=True)
+    own = {"mean": np.broadcast_to(means, images.shape).copy(), "invert": 1 - images}
+    return torch.from_numpy(own[baseline]) if baseline in own else baseline
+
+
+@pytest.mark.parametrize("baseline", [0.5, "mean", "invert"])
+def test_gradient_times_what_a_mask_changes(digits, baseline):
+    images, model, classes = digits
+    gradient = captum(attr.Saliency(lenet5.load()), images, classes, abs=False)
+    theirs = gradient * (images - np.asarray(start(images, baseline)))
+    agrees(GradientTimesInput(baseline=baseline).attributions(model, images), theirs)
+
+
+@pytest.mark.parametrize("baseline", [0.0, 0.5, "mean", "invert"])
 def test_integrated_gradients(digits, baseline):
     images, model, classes = digits
     theirs = captum(
         attr.IntegratedGradients(lenet5.load()),
         images,
         classes,
-        baselines=baseline,
+        baselines=start(images, baseline),
         n_steps=32,
         method="riemann_middle",
     )
@@ -74,12 +89,15 @@ def test_smoothgrad(digits):
     agrees(SmoothGrad(samples=5).attributions(model, images, seed=7), np.abs(np.mean(gradients, axis=0)))
 
 
-@pytest.mark.parametrize(("size", "stride", "value"), [(4, 4, 0.0), (4, 2, 0.0), (5, 3, 0.7), (28, 28, 0.0)])
+@pytest.mark.parametrize(
+    ("size", "stride", "value"),
+    [(4, 4, 0.0), (4, 2, 0.0), (5, 3, 0.7), (28, 28, 0.0), (4, 4, "mean"), (5, 3, "invert")],
+)
 def test_occlusion(digits, size, stride, value):
     images, model, classes = digits
     theirs = captum(
         attr.Occlusion(lenet5.load()), images, classes,
-        sliding_window_shapes=(1, size, size), strides=(1, stride, stride), baselines=value,
+        sliding_window_shapes=(1, size, size), strides=(1, stride, stride), baselines=start(images, value),
     )  # fmt: skip
     ours = Occlusion(size=size, stride=stride, value=value).attributions(model, images)
     np.testing.assert_allclose(ours, theirs, atol=3e-6 * np.abs(theirs).max())

@@ -167,6 +167,10 @@ def test_the_model_is_left_as_it_was(images):
 WRONG = {
     "steps": (lambda: IntegratedGradients(steps=0), "steps is out of range: got 0"),
     "baseline": (lambda: IntegratedGradients(baseline=2), "baseline is out of range: got 2; allowed: a number from 0"),
+    "named baseline": (
+        lambda: GradientTimesInput(baseline="grey"),
+        "unknown baseline: got 'grey'; allowed: zero",
+    ),
     "samples": (lambda: SmoothGrad(samples=2.5), "samples is out of range"),
     "sigma": (lambda: SmoothGrad(sigma=-1), "sigma is out of range: got -1"),
 }

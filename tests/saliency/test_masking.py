@@ -4,11 +4,14 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from hypothesis.extra.numpy import arrays
 
+from pytest_robustness.datasets import load_dataset
 from pytest_robustness.errors import ParameterError
 from pytest_robustness.saliency import (
     as_mask,
     ink_first,
+    ink_of,
     masked,
     most_salient_first,
     number_of_pixels,
@@ -64,8 +67,9 @@ def test_whole_pixels(fraction, pixels, count):
 def test_ink_comes_before_the_rest():
     images = np.zeros((2, 2, 4, 4), np.float32)
     images[0, 0, 1] = 0.3
-    images[0, 1, 2, 0] = 1e-6  # any channel, however little
-    random, ink = ink_first(images, ids=[4, 9], seed=0)
+    images[0, 1, 2, 0] = 1 / 255  # any channel, a grey level
+    images[0, 1, 3] = 1e-6  # no grey level of a byte
+    random, ink = ink_first(images, 0.0, ids=[4, 9], seed=0)
     assert set(ink[0, 1]) | {ink[0, 2, 0]} == set(range(5))
     assert (random[1] == ink[1]).all()  # without ink there is nothing to prefer
     assert (random[0] != ink[0]).any()
@@ -75,14 +79,45 @@ def test_ink_comes_before_the_rest():
 
 def test_random_orders_belong_to_seed_and_sample():
     images = np.random.default_rng(0).random((6, 1, 4, 4)).astype(np.float32)
-    random, ink = ink_first(images, ids=range(6), seed=0)
-    again, ink_again = ink_first(images[::-1], ids=range(5, -1, -1), seed=0)
+    random, ink = ink_first(images, 0.0, ids=range(6), seed=0)
+    again, ink_again = ink_first(images[::-1], 0.0, ids=range(5, -1, -1), seed=0)
     assert (again[::-1] == random).all()
     assert (ink_again[::-1] == ink).all()
-    assert (ink_first(images, ids=range(6), seed=1)[0] != random).any()
+    assert (ink_first(images, 0.0, ids=range(6), seed=1)[0] != random).any()
     # All pixels come first about equally often.
-    many, _ = ink_first(np.zeros((4000, 1, 2, 2), np.float32), ids=range(4000), seed=0)
+    many, _ = ink_first(np.zeros((4000, 1, 2, 2), np.float32), 0.0, ids=range(4000), seed=0)
     np.testing.assert_allclose((many == 0).mean(axis=0), 0.25, atol=0.03)
+
+
+BYTES = arrays(np.uint8, (3, 2, 3, 4), elements=st.sampled_from([0, 1, 100, 127, 128, 254, 255]))
+
+
+@given(BYTES, st.sampled_from([0.0, 0.5, 1.0, "mean", "invert"]), st.integers(0, 12))
+def test_ink_is_what_masking_changes(whole, mask, count):
+    images = whole / np.float32(255)
+    ink = ink_of(images, mask)
+    everywhere = np.ones((3, 3, 4), bool)
+    changes = np.abs(masked(images, everywhere, mask).astype(np.float64) - images).max(axis=1)
+    assert (ink == (changes > 0.5 / 255)).all()
+    # So many pixels of the random order are ink, as far as there are any.
+    _, ranks = ink_first(images, mask, ids=range(3), seed=0)
+    assert ((ink & (ranks < count)).sum(axis=(1, 2)) == np.minimum(ink.sum(axis=(1, 2)), count)).all()
+
+
+@given(BYTES)
+def test_white_on_black_and_black_on_white_have_the_same_ink(whole):
+    images = whole / np.float32(255)
+    assert (ink_of(images, 0.0) == (whole > 0).any(axis=1)).all()
+    assert (ink_of(1 - images, 1.0) == ink_of(images, 0.0)).all()
+    assert (ink_of(1 - images, "invert") == ink_of(images, "invert")).all()
+    for mask in (0.0, 1.0, "mean"):
+        assert not ink_of(np.full((1, 3, 2, 2), mask if mask != "mean" else 0.3, np.float32), mask).any()
+
+
+def test_ink_of_digits_is_what_is_not_black():
+    digits = load_dataset("mnist-5k").sample(500, seed=0)
+    images = digits.pixels()
+    assert (ink_of(images, 0.0) == (images > 0).any(axis=1)).all()
 
 
 @pytest.mark.parametrize(("value", "mask"), [("zero", 0.0), ("mean", "mean"), ("invert", "invert"), (1, 1.0)])

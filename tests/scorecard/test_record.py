@@ -57,6 +57,18 @@ def test_a_payload_is_builtin_data(evaluator):
     assert (payload["data"]["n"], payload["data"]["population"]) == (40, 40)
 
 
+def test_a_doubt_is_told_once(evaluator):
+    doubted, threshold = measurement(doubts=("a doubt",)), Threshold("accuracy", ">=", 0.5)
+    passing = judge(doubted, threshold)
+    assert passing.reason.endswith("but a doubt")
+    undecided = judge(doubted, Threshold("accuracy", ">=", 0.75))
+    for verdict, warnings in ((None, ["a doubt"]), (passing, []), (undecided, ["a doubt"])):
+        payload = make_payload(doubted, evaluator, threshold=verdict and threshold, verdict=verdict, test="t")
+        assert payload["row"]["warnings"] == warnings
+        if verdict is not None:
+            assert ("  ! a doubt" in explain(doubted, threshold, verdict)) == bool(warnings)
+
+
 def test_the_id_of_a_row(evaluator):
     measured = evaluator.measure(Accuracy())
     assert make_payload(measured, evaluator)["row"]["id"] == "accuracy().accuracy"

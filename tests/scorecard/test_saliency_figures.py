@@ -34,6 +34,13 @@ def test_curves_show_map_and_control():
         lines = {line.get_color(): line.get_ydata() for line in axes.lines}
         assert list(lines[BLUE]) == CURVES[shown]
         assert list(lines[MUTED]) == CURVES[control]
+    legend = left.figure.legends[0]
+    assert legend.get_title().get_text() == "gradient<b>, mask 0"
+    assert [text.get_text() for text in legend.get_texts()] == [
+        "random ink",
+        "most salient first",
+        "fraction asked for",
+    ]
     assert [list(line.get_xdata()) for line in left.lines if line.get_color() == ORANGE] == [[0.15, 0.15]]
 
 
@@ -54,6 +61,7 @@ def test_a_sheet_is_an_image_with_names(key, title):
     assert told.startswith(title)
     element = ET.fromstring(text.replace('.png">', '.png"/>').replace('=">', '="/>'))
     assert [item.text for item in element.iter("li")] == ["original", "saliency", "masked"]
+    assert [span.text for span in element.iter("span")] == ["1 → 2", '3 → "<4>']
     (image,) = element.iter("img")
     assert image.get("alt", "").endswith('1 → 2, 3 → "<4>')
     assert (image.get("width"), image.get("height")) == ("8", "12")

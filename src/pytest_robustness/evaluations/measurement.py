@@ -69,12 +69,15 @@ class Measurement:
         What a reader of the value should know.
     faults : tuple of str
         Why the value must not be relied on. A measurement with a fault never passes a gate.
+    doubts : tuple of str
+        Why the value may only look good. A gate that such a measurement would pass is inconclusive.
     sampled : bool
         Whether even all of the data is but a sample of what the metric is about, so that intervals decide.
     noise_floor : float
         What a perfect model would show by chance at this n, at most; no smaller bound on the metric can be met.
     details : mapping
-        Builtin values for pictures: a confusion matrix, a surface, the bins of a reliability diagram.
+        Builtin values for pictures: a confusion matrix, a surface, the bins of a reliability diagram. ``without`` has
+        the metrics that this measurement could not have, with what they would need.
     settled : Settled, optional
         The verdict with which the measurement ended before all was measured; `value` and `n` are of what it rests on.
     samples : mapping of str to ndarray
@@ -100,6 +103,7 @@ class Measurement:
     cached: bool = False
     warnings: tuple[str, ...] = ()
     faults: tuple[str, ...] = ()
+    doubts: tuple[str, ...] = ()
     sampled: bool = False
     noise_floor: float = 0.0
     details: Mapping[str, Any] = field(default_factory=dict)
@@ -125,7 +129,8 @@ class Measurement:
     def __getitem__(self, metric: str) -> Measurement:
         """Return another metric of the same evaluation."""
         by_name = {m.metric: m for m in (self, *self.others)}
-        if metric not in by_name and (need := _NEEDS.get((self.family, metric))):
+        need = self.details.get("without", {}).get(metric) or _NEEDS.get((self.family, metric))
+        if metric not in by_name and need:
             raise ParameterError(f"{self.name} has no {metric}", got=list(by_name), mend=f"It needs {need}.")
         if metric not in by_name:
             raise unknown_name(f"metric of the family {self.family!r}", metric, by_name)

@@ -37,7 +37,8 @@ def judge(measurement: Measurement, threshold: Threshold, *, rule: str | None = 
     Returns
     -------
     Verdict
-        A value that is not a number, or a measurement with a fault, never passes.
+        A value that is not a number, or a measurement with a fault, never passes; one with a doubt is inconclusive
+        where it would pass.
 
     Raises
     ------
@@ -53,6 +54,8 @@ def judge(measurement: Measurement, threshold: Threshold, *, rule: str | None = 
     verdict = _settled(measurement, threshold) or _by_rule(measurement, threshold, rule)
     if measurement.faults and verdict.decision != "failed":
         return Verdict("failed", f"{verdict.reason}, but the value cannot be relied on: {measurement.faults[0]}")
+    if measurement.doubts and verdict.decision == "passed":
+        return Verdict("inconclusive", f"{verdict.reason}, but {measurement.doubts[0]}")
     return verdict
 
 

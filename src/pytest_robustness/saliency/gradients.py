@@ -10,7 +10,8 @@ import numpy as np
 import torch
 
 from pytest_robustness.errors import ClassifierError, check_number
-from pytest_robustness.saliency.base import SaliencyMap, Targets, check_class, check_share
+from pytest_robustness.saliency.base import SaliencyMap, Targets, check_class
+from pytest_robustness.saliency.masking import Mask, as_mask, masked_wholly
 from pytest_robustness.transforms import sample_normal
 
 if TYPE_CHECKING:
@@ -72,13 +73,24 @@ class GradientTimesInput(_GradientMap):
     """The gradient times the pixel itself: what a linear model adds to the score for it.
 
     Shrikumar, Greenside, Shcherbina and Kundaje 2016, arXiv:1605.01713.
+
+    Parameters
+    ----------
+    baseline : float or {"zero", "mean", "invert"}
+        What a pixel is compared with, as a mask: the gradient is multiplied by the difference.
     """
 
     name: ClassVar[str] = "gradient-times-input"
     signed: ClassVar[bool] = True
 
+    baseline: Mask = 0.0
+
+    def __post_init__(self) -> None:
+        """Refuse parameters out of their range."""
+        object.__setattr__(self, "baseline", as_mask(self.baseline, "baseline"))
+
     def _made(self, gradient: Tensor, images: Tensor) -> Tensor:
-        return gradient * images
+        return (images - _blank(images, self.baseline)) * gradient
 
 
 @dataclass(frozen=True)
@@ -92,28 +104,29 @@ class IntegratedGradients(_GradientMap):
     ----------
     steps : int
         Gradients for each image.
-    baseline : float
-        The value of all pixels of the baseline, 0 to 1.
+    baseline : float or {"zero", "mean", "invert"}
+        Where the line begins, as a mask of all pixels: a value from 0 to 1, the mean of the image, or 1 minus it.
     """
 
     name: ClassVar[str] = "integrated-gradients"
     signed: ClassVar[bool] = True
 
     steps: int = 32
-    baseline: float = 0.0
+    baseline: Mask = 0.0
 
     def __post_init__(self) -> None:
         """Refuse parameters out of their range."""
         check_number("steps", self.steps, minimum=1, whole=True)
-        check_share("baseline", self.baseline)
+        object.__setattr__(self, "baseline", as_mask(self.baseline, "baseline"))
 
     def _points(self, images: Tensor, given: Targets) -> Iterator[Tensor]:
         del given
+        start = _blank(images, self.baseline)
         for step in range(self.steps):
-            yield self.baseline + (step + 0.5) / self.steps * (images - self.baseline)
+            yield start + (step + 0.5) / self.steps * (images - start)
 
     def _made(self, gradient: Tensor, images: Tensor) -> Tensor:
-        return (images - self.baseline) * gradient
+        return (images - _blank(images, self.baseline)) * gradient
 
 
 @dataclass(frozen=True)
@@ -154,6 +167,11 @@ class SmoothGrad(_GradientMap):
 
 NOISE = "saliency/smoothgrad"
 """The stream of the noise of `SmoothGrad`."""
+
+
+def _blank(images: Tensor, baseline: Mask) -> Tensor:
+    """Return what images (B, C, H, W) are compared with: themselves, masked in every pixel."""
+    return torch.from_numpy(masked_wholly(images.cpu().numpy(), baseline)).to(images.device)
 
 
 def score_gradient(forward: Forward, images: Tensor, classes: Tensor) -> Tensor:

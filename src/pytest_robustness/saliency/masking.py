@@ -22,12 +22,15 @@ MASKS = ("zero", "mean", "invert")
 
 Mask = float | str
 
+CHANGED = 0.5 / 255
+"""By how much of the range of pixels a mask changes those that count as ink: half a grey level of a byte."""
+
 RANDOM = "saliency/random"
 """The stream of the noise that pixels are drawn with."""
 
 
-def as_mask(value: object) -> Mask:
-    """Return a mask as a number, ``"mean"`` or ``"invert"``.
+def as_mask(value: object, name: str = "mask") -> Mask:
+    """Return a mask as a number, ``"mean"`` or ``"invert"``; errors call it by `name`.
 
     Raises
     ------
@@ -36,12 +39,12 @@ def as_mask(value: object) -> Mask:
     """
     if isinstance(value, str):
         if value not in MASKS:
-            raise unknown_name("mask", value, MASKS, mend="A number from 0 to 1 is a mask as well.")
+            raise unknown_name(name, value, MASKS, mend=f"A number from 0 to 1 is a {name} as well.")
         return 0.0 if value == "zero" else value
     if isinstance(value, bool) or not isinstance(value, Real):
         allowed = "a number from 0 to 1, 'zero', 'mean' or 'invert'"
-        raise ParameterError("mask must be a number or a name", got=value, allowed=allowed)
-    check_share("mask", value)  # type: ignore[arg-type]
+        raise ParameterError(f"{name} must be a number or a name", got=value, allowed=allowed)
+    check_share(name, value)  # type: ignore[arg-type]
     return float(value)
 
 
@@ -76,16 +79,26 @@ def most_salient_first(saliency: NDArray[np.float64]) -> NDArray[np.int64]:
     return _ranks(-saliency)
 
 
+def ink_of(images: NDArray[np.float32], mask: Mask) -> NDArray[np.bool_]:
+    """Return the ink (N, H, W) of images (N, C, H, W): the pixels that masking changes.
+
+    A pixel is ink where the mask changes one of its channels by more than half a grey level of a byte, 1/510. Of white
+    digits on black that are masked with 0, these are the pixels above 0; of black ones on white masked with 1, those
+    below 1. Under ``"mean"`` and ``"invert"`` nearly all pixels are.
+    """
+    changed: NDArray[np.bool_] = (np.abs(masked_wholly(images, mask) - images) > CHANGED).any(axis=1)
+    return changed
+
+
 def ink_first(
-    images: NDArray[np.float32], *, ids: Iterable[int], seed: int
+    images: NDArray[np.float32], mask: Mask, *, ids: Iterable[int], seed: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return two random ranks (N, H, W) of the pixels of images (N, C, H, W): among all of them, and ink before others.
 
-    Ink is where a channel is above 0. The draw belongs to the sample.
+    Ink is what masking changes, see `ink_of`. The draw belongs to the sample.
     """
     drawn = sample_uniform(seed, RANDOM, ids, images.shape[2:])
-    ink = (images > 0).any(axis=1)
-    return _ranks(drawn), _ranks(drawn + ~ink)
+    return _ranks(drawn), _ranks(drawn + ~ink_of(images, mask))
 
 
 def masked(images: NDArray[np.float32], where: NDArray[np.bool_], mask: Mask) -> NDArray[np.float32]:
@@ -111,6 +124,11 @@ def masked(images: NDArray[np.float32], where: NDArray[np.bool_], mask: Mask) ->
     else:
         fill = np.float32(mask)
     return np.where(where[:, None], fill, images)
+
+
+def masked_wholly(images: NDArray[np.float32], mask: Mask) -> NDArray[np.float32]:
+    """Return images (N, C, H, W) with all of their pixels masked: what is left where nothing of them is seen."""
+    return masked(images, np.ones((len(images), *images.shape[2:]), np.bool_), mask)
 
 
 def _ranks(values: NDArray[np.float64]) -> NDArray[np.int64]:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, ClassVar
 import numpy as np
 
 from pytest_robustness.errors import ParameterError, check_number
-from pytest_robustness.saliency.base import SaliencyMap, Targets, check_class, check_share
+from pytest_robustness.saliency.base import SaliencyMap, Targets, check_class
+from pytest_robustness.saliency.masking import Mask, as_mask, masked_wholly
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -29,8 +30,8 @@ class Occlusion(SaliencyMap):
         Side of the patch in pixels; by default a seventh of the shorter side of the image, rounded up.
     stride : int, optional
         Pixels from one patch to the next, at most `size`; by default `size`, so that patches do not overlap.
-    value : float
-        What the patch is covered with, 0 to 1.
+    value : float or {"zero", "mean", "invert"}
+        What the patch is covered with, as a mask: a value from 0 to 1, the mean of the image, or 1 minus the pixel.
     """
 
     name: ClassVar[str] = "occlusion"
@@ -39,7 +40,7 @@ class Occlusion(SaliencyMap):
 
     size: int | None = None
     stride: int | None = None
-    value: float = 0.0
+    value: Mask = 0.0
 
     def __post_init__(self) -> None:
         """Refuse parameters out of their range."""
@@ -49,12 +50,13 @@ class Occlusion(SaliencyMap):
         if self.size is not None and self.stride is not None and self.stride > self.size:
             allowed = f"1 to the size of the patch, {self.size}"
             raise ParameterError("the stride leaves gaps between the patches", got=self.stride, allowed=allowed)
-        check_share("value", self.value)
+        object.__setattr__(self, "value", as_mask(self.value, "value"))
 
     def _attributions(self, classifier: Classifier, given: Targets) -> NDArray[np.float64]:
         _, channels, height, width = given.images.shape
         size = self.size or -(-min(height, width) // 7)
         stride = min(self.stride or size, size)
+        blank = masked_wholly(given.images, self.value)
         before = _scores(classifier, given.images, given)
         falls = np.zeros((len(given.images), height, width))
         covered_by = np.zeros((height, width))
@@ -62,7 +64,7 @@ class Occlusion(SaliencyMap):
             for left in _starts(width, size, stride):
                 patch = np.s_[..., top : top + size, left : left + size]
                 covered = given.images.copy()
-                covered[patch] = self.value
+                covered[patch] = blank[patch]
                 falls[patch] += (before - _scores(classifier, covered, given))[:, None, None]
                 covered_by[patch] += 1
         return np.repeat((falls / covered_by)[:, None], channels, axis=1)

@@ -53,7 +53,7 @@ def make_payload(
         threshold=None if threshold is None else BoundRow(op=threshold.op, bound=float(threshold.bound)),
         verdict="measured" if verdict is None else verdict.decision,
         reason="" if verdict is None else verdict.reason,
-        warnings=(*measurement.warnings, *measurement.faults),
+        warnings=(*measurement.warnings, *_untold(measurement, verdict), *measurement.faults),
         seconds=measurement.seconds,
         forwards=measurement.forwards,
         backwards=measurement.backwards,
@@ -67,6 +67,11 @@ def make_payload(
     )
     faults = list(measurement.faults)
     return {"row": row.to_dict(), "model": model.to_dict(), "data": data.to_dict(), "faults": faults}
+
+
+def _untold(measurement: Measurement, verdict: Verdict | None) -> list[str]:
+    """Return the doubts that are not the reason of the verdict, where they would be read twice."""
+    return [text for text in measurement.doubts if verdict is None or text not in verdict.reason]
 
 
 def explain(measurement: Measurement, threshold: Threshold, verdict: Verdict) -> list[str]:
@@ -90,7 +95,7 @@ def explain(measurement: Measurement, threshold: Threshold, verdict: Verdict) ->
         lines.append(
             f"  worst part {worst.name}: {worst.value:.4g} [{worst.low:.4g}, {worst.high:.4g}], n = {worst.n:,}"
         )
-    lines += [f"  ! {text}" for text in (*m.faults, *m.warnings)]
+    lines += [f"  ! {text}" for text in (*m.faults, *_untold(m, verdict), *m.warnings)]
     return lines
 
 

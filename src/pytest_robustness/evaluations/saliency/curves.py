@@ -11,7 +11,7 @@ from pytest_robustness.metrics import clustered_interval
 from pytest_robustness.saliency import masked, number_of_pixels
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -66,6 +66,22 @@ def area(curve: NDArray[np.bool_], pixels: int, confidence: float) -> Estimate:
     """
     by_image = (weights(pixels) @ curve).clip(0.0, 1.0)  # the weights sum to 1 but for rounding
     return Estimate(float(by_image.mean()), *clustered_interval(by_image, confidence=confidence))
+
+
+def area_difference(more: NDArray[np.bool_], less: NDArray[np.bool_], pixels: int, confidence: float) -> Estimate:
+    """Return the difference of the areas under two curves (len(FRACTIONS), N) of the same images."""
+    by_image = (weights(pixels) @ (1.0 + more - less) / 2).clip(0.0, 1.0)
+    low, high = clustered_interval(by_image, confidence=confidence)
+    return Estimate(float(2 * by_image.mean() - 1), 2 * low - 1, 2 * high - 1)
+
+
+def deletion_pairs(
+    curves: Mapping[str, NDArray[np.bool_]],
+) -> tuple[tuple[NDArray[np.bool_], NDArray[np.bool_]], ...]:
+    """Return the two pairs of curves between which lie what the map deletes beyond random ink, and what this does."""
+    control = curves["random_ink"]
+    untouched = np.broadcast_to(control[0], control.shape)
+    return (control, curves["deletion"]), (untouched, control)
 
 
 def weights(pixels: int) -> NDArray[np.float64]:

@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from pytest_robustness.evaluations.measurement import Part
+    from pytest_robustness.saliency import SaliencyMap
+
+COST = 0.02
+"""Accuracy that masking random ink must surely cost before a map that finds no more is doubted."""
 
 SILENT = 0.05
 """Share of images whose saliency may be zero in every pixel: these are masked in no order of importance."""
@@ -33,14 +37,38 @@ def difference(more: NDArray[np.bool_], less: NDArray[np.bool_], confidence: flo
     return Estimate(float(more.mean() - less.mean()), 2 * low - 1, 2 * high - 1)
 
 
-def doubts(estimates: Mapping[str, Estimate]) -> list[str]:
-    """Return a warning where masking salient pixels costs no more than masking random ink."""
-    drop, control = estimates["excess_drop"], estimates["random_ink"]
-    if drop.low > 0 or estimates["accuracy"].value == 1:
+def doubts(beyond: Estimate, cost: Estimate, used: SaliencyMap, *, n: int, whole: bool = False) -> list[str]:
+    """Return why a map cannot be trusted to have found what matters: it is not shown to cost more than random ink.
+
+    Where random ink costs next to nothing, there may be nothing to find, and no map is blamed for it.
+
+    Parameters
+    ----------
+    beyond : Estimate
+        The accuracy that the map costs beyond random ink.
+    cost : Estimate
+        The accuracy that random ink costs.
+    used : SaliencyMap
+    n : int
+        Samples.
+    whole : bool
+        Whether all fractions were masked, so that a smaller one is no remedy.
+    """
+    if beyond.low > 0 or cost.low <= COST:
         return []
-    return [
-        f"masking as many random ink pixels costs as much (accuracy {control.value:.4f}): the map finds nothing more"
-    ]
+    interval = f"{beyond.value:.2g} [{beyond.low:.2g}, {beyond.high:.2g}]"
+    other = f"another map, such as {_other(used)}" + ("" if whole else ", or a smaller fraction")
+    if beyond.value > 0:
+        text = f"{n} samples do not show that the map costs more than random ink ({interval})"
+        return [f"{text}: measure more of them, or use {other}"]
+    return [f"masking as many random ink pixels costs as much, the map finds no more ({interval}): use {other}"]
+
+
+def _other(used: SaliencyMap) -> str:
+    """Name a map that may find more."""
+    if used.needs != "gradients":
+        return "map='occlusion', size=2, stride=1"
+    return "map='occlusion'" if used.name == "integrated-gradients" else "map='auto'"
 
 
 def faults(silent: NDArray[np.bool_], needs: str) -> list[str]:
