@@ -47,7 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         0 where all requirements passed, 1 where one failed, 2 for a usage error, 3 where something could not be
         evaluated.
     """
-    given = sys.argv[1:] if arguments is None else list(arguments)
+    given = [_number_as_value(text) for text in (sys.argv[1:] if arguments is None else arguments)]
     if given and given[0] in FUTURE_COMMANDS:
         return complain(
             f"the command {given[0]!r} is not supported by this version; supported: scorecard, sensitivity, data", USAGE
@@ -61,6 +61,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return complain(error, NOT_EVALUATED)
     except KeyboardInterrupt:
         return complain("interrupted; what was measured is stored and will not be computed again", 130)
+
+
+def _number_as_value(text: str) -> str:
+    """Return a negative number so that it is not taken for an option: argparse knows -0.1, but not -1e-3."""
+    try:
+        float(text)
+    except ValueError:
+        return text
+    return f" {text}" if text.startswith("-") else text
 
 
 def _parser() -> argparse.ArgumentParser:

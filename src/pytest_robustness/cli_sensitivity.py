@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_robustness.console import PASSED, ProgressBar, cache_folder, say
+from pytest_robustness.errors import ParameterError
 from pytest_robustness.scorecard.settings import Settings
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ PARAMETERS = (
 """Those of `pytest_robustness.transforms.parametric`, written out: the parser must not import numpy."""
 
 SETTINGS = ("model", "data", "n", "seed", "device", "batch_size", "executor", "confidence", "allow_pickle")
-OPTIONS = ("sampler", "points", "tolerance", "seconds", "level")
+OPTIONS = ("transform", "sampler", "points", "tolerance", "seconds", "level")
 
 
 def add_command(commands: Any) -> None:
@@ -33,6 +34,12 @@ def add_command(commands: Any) -> None:
     ranges = command.add_argument_group("ranges", "one or two of these; by default --gamma 0.5 2 --brightness -0.2 0.2")
     for name in PARAMETERS:
         ranges.add_argument(f"--{name.replace('_', '-')}", nargs=2, type=float, metavar=("LOW", "HIGH"))
+    ranges.add_argument(
+        "--transform", metavar="CODE", help="a function of your own, module:name or file.py:name, instead of these"
+    )
+    ranges.add_argument(
+        "--range", nargs=3, action="append", metavar=("NAME", "LOW", "HIGH"), help="a range of one of its parameters"
+    )
     command.add_argument("--points", type=int, help="points evaluated at most (default: 100)")
     command.add_argument("--tolerance", type=float, help="end where the estimated mean error is at most this")
     command.add_argument("--seconds", type=float, help="end after this time; the points are then not reproducible")
@@ -45,7 +52,7 @@ def add_command(commands: Any) -> None:
     command.add_argument("--seed", type=int, help="seed of the draw, the order and all noise (default: 0)")
     command.add_argument("--device", help="where a torch model runs (default: cpu)")
     command.add_argument("--batch-size", type=int, help="images in a forward pass (default: 500)")
-    command.add_argument("--executor", metavar="NAME", help="where blocks run (default: serial)")
+    command.add_argument("--executor", metavar="NAME", help="serial (default), processes or processes:N")
     command.add_argument("--confidence", type=float, help="level of the intervals (default: 0.95)")
     command.add_argument(
         "--allow-pickle", metavar="SHA256", action="append", help="load this pickled model, and no other"
@@ -63,10 +70,7 @@ def run(options: argparse.Namespace) -> int:
     from pytest_robustness.scorecard.study import check_files, draw_study
     from pytest_robustness.scorecard.suite import Evaluators
 
-    ranges: dict[str, Any] = {name: tuple(ends) for name, ends in _given(options, PARAMETERS).items()}
-    if ranges and set(ranges) < {"gamma", "brightness"}:
-        ranges = {"gamma": None, "brightness": None, **ranges}  # what is asked for, and nothing beside it
-    evaluation = Sensitivity(**ranges, **_given(options, OPTIONS))
+    evaluation = Sensitivity(**_ranges(options), **_given(options, OPTIONS))
     check_files(plot=options.plot, save=options.save)
     bar = SurfaceBar(quiet=options.quiet)
     evaluators = Evaluators(cache=None if options.no_cache else cache_folder(), progress=bar)
@@ -84,6 +88,33 @@ def run(options: argparse.Namespace) -> int:
         draw_study(surface, evaluation, evaluator.dataset, seed=settings.seed, path=options.plot)
         say(f"written: {options.plot}")
     return PASSED
+
+
+def _ranges(options: argparse.Namespace) -> dict[str, Any]:
+    """Return the ranges of the parameters that are named; those of an own function come one by one, as texts."""
+    ranges: dict[str, Any] = {name: tuple(ends) for name, ends in _given(options, PARAMETERS).items()}
+    own = [(name, (_number(name, low), _number(name, high))) for name, low, high in options.range or ()]
+    if options.transform is None and own:
+        mend = "Name the function with --transform, or give --gamma, --rotation and so on."
+        raise ParameterError("--range is for the parameters of an own function", got=own[0][0], mend=mend)
+    if options.transform is not None and ranges:
+        mend = "Give the ranges of its parameters: --range NAME LOW HIGH."
+        raise ParameterError("an own function comes alone", got=sorted(ranges), mend=mend)
+    names = [name for name, _ in own]
+    if twice := [name for name in names if names.count(name) > 1]:
+        raise ParameterError("a range is given twice", got=twice[0])
+    if taken := [name for name in names if name in OPTIONS]:
+        raise ParameterError("a parameter is called like an option", got=taken[0], mend=f"Give --{taken[0]} itself.")
+    if ranges and set(ranges) < {"gamma", "brightness"}:
+        return {"gamma": None, "brightness": None, **ranges}  # what is asked for, and nothing beside it
+    return {**ranges, **dict(own)}
+
+
+def _number(name: str, text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        raise ParameterError(f"the range of {name} must be two numbers", got=text) from None
 
 
 def _given(options: argparse.Namespace, names: tuple[str, ...]) -> dict[str, Any]:

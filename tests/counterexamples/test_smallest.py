@@ -119,12 +119,43 @@ def test_the_trials_on_all_samples_are_those_on_one(greys):
 
 
 def test_a_function_with_a_range(greys):
-    def shaded(images, shade):
+    def shaded(images, shade=0.0):
         return images * (1 - shade)
 
     found = smallest_failure(bright, shaded, image=15, data=greys, shade=(0, 1))
     assert found.magnitude == pytest.approx(1 - 0.5 / float(greys.images[15].mean()), abs=2e-4)
     assert "own_transform(shaded, shade=(0.0, 1.0, 0.0)), {'shade': 0." in repr(found.perturbation)
+
+
+def test_a_function_that_looks_at_its_batch_is_not_blamed_on_the_model(greys):
+    def stretched(images, k=0.0):
+        return images * (1 - k) + k * (images - images.min()) / max(np.ptp(images), 0.2)
+
+    message = "stretched makes of an image depends on the others in the batch"
+    for what in (stretched, Sensitivity(transform=stretched, k=(0.0, 1.0))):
+        options = {"k": (0.0, 1.0)} if what is stretched else {}
+        with pytest.raises(ParameterError, match=message):
+            find_counterexamples(bright, greys, what, limit=1, **options)
+
+
+def test_a_function_called_like_a_transform_is_not_taken_for_it(greys):
+    def gamma(images, gamma=1.0):
+        return np.clip(images * gamma, 0, 1)
+
+    found = smallest_failure(bright, gamma, image=5, data=greys, gamma=(0.5, 4.0))
+    assert dict(found.perturbation.steps[0].values)["gamma"] == pytest.approx(0.5 / greys.images[5].mean(), abs=1e-3)
+
+
+def test_a_long_scan_goes_in_batches(greys):
+    sizes = []
+
+    def counted(images):
+        sizes.append(len(images))
+        return bright(images)
+
+    found = smallest_failure(counted, "brightness", image=3, data=greys, scan=2000)
+    assert found.magnitude == pytest.approx(0.5 - float(greys.images[3].mean()), abs=2e-4)
+    assert max(sizes) <= 500
 
 
 def global_state():
@@ -200,6 +231,9 @@ def test_the_line_runs_for_a_function_of_ones_own(greys, capsys):
     assert "becomes" in report.found[0].reproduce
 
 
+RNG = np.random.default_rng(0)
+
+
 @pytest.mark.parametrize(
     ("arguments", "error", "message"),
     [
@@ -223,6 +257,16 @@ def test_the_line_runs_for_a_function_of_ones_own(greys, capsys):
         ({"image": (np.zeros((8, 8)), 0.5)}, ParameterError, "not an image with its label"),
         ({"image": (np.full((8, 8), 0.9), 0)}, ParameterError, "wrongly before any change: got '1, label 0'"),
         ({"scan": 0}, ParameterError, "scan is out of range"),
+        ({"scan": 10**9}, ParameterError, "scan is out of range: got 1000000000; allowed: 1 to 10,000"),
+        ({"transform": ("gamma", "blur"), "scan": 10**9}, ParameterError, "scan is out of range"),
+        ({"transform": ("gamma", "blur"), "scan": "many"}, ParameterError, "scan"),
+        ({"transform": ("gamma", "blur"), "examples": 10**9}, ParameterError, "examples is out of range"),
+        ({"transform": []}, ParameterError, r"no transform is named: got \[\]"),
+        ({"transform": ()}, ParameterError, "no transform is named"),
+        ({"transform": lambda images, k: images, "k": (0, 1)}, ParameterError, "k that changes nothing is not known"),
+        ({"transform": lambda images, scan=0: images, "scan": (0, 1)}, ParameterError, "like an option: got 'scan'"),
+        ({"transform": lambda images, k=0.5: images * k, "k": (0, 1)}, ParameterError, "changes images where it is to"),
+        ({"transform": lambda images, k=0: images * RNG.random(), "k": (0, 1)}, ParameterError, "from call to call"),
         ({"tolerance": 0}, ParameterError, "tolerance is out of range"),
         ({"transform": ("gamma", "blur"), "examples": 0}, ParameterError, "examples is out of range"),
     ],

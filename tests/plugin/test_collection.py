@@ -27,6 +27,12 @@ WRONG = {
     "wrong early stop": ("accuracy(early_stop='soon')", "*early-stop*'soon'*"),
     "wrong saliency map": ("saliency(map='gradiant')", "*unknown saliency map*'gradiant'*Did you mean 'gradient'*"),
     "wrong mask": ("saliency(mask='black')", "*unknown mask*'black'*allowed: zero, mean, invert*"),
+    "option of another map": (
+        "saliency(map='smoothgrad', steps=4)",
+        "*'smoothgrad'*'steps'*allowed: samples, sigma*integrated-gradients*",
+    ),
+    "option of no map": ("saliency(steps=4)", "*map='auto' takes no options*map='integrated-gradients'*"),
+    "nothing masked": ("saliency(fraction=0.0, min_accuracy=0.5)", "*a fraction of 0 masks nothing*"),
     "no curves": ("saliency(curves=False, min_deletion_area=0.5)", "*min_deletion_area needs the curves*"),
 }
 

@@ -25,7 +25,7 @@ def test_it(robustness, capsys, tmp_path):
     robustness.smallest_failure("brightness", image=399)
 
 def test_a_function(robustness):
-    def dimmed(images, dim):
+    def dimmed(images, dim=0):
         return images * (1 - dim)
 
     assert robustness.smallest_failure(dimmed, dim=(0, 0.01), image=7) is None

@@ -16,7 +16,7 @@ import pytest
         ("ood(outliers='uniform-noise', min_auroc=0.6, max_fpr95=0.1)", False),
         ("calibration(max_ece=0.2, max_brier=0.25)", True),
         ("calibration(max_ece=0.2, max_brier=0.2)", False),
-        ("sensitivity(points=9, min_worst=0.6, min_mean=0.8)", True),
+        ("sensitivity(points=49, min_worst=0.6, min_mean=0.8)", True),
         ("sensitivity(points=9, min_worst=0.9)", False),
     ],
 )

@@ -51,7 +51,7 @@ def test_narrower_ranges_have_finer_steps():
     assert fine == Perturbation([("brightness", {"brightness": 0.001})])
 
 
-def shifted(pixels, *, shift):
+def shifted(pixels, *, shift=0.0):
     return np.clip(pixels + shift, 0, 1)
 
 

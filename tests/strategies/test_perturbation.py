@@ -144,6 +144,8 @@ def test_an_own_transform():
         (lambda: own_transform(moved, shift=(1, 3)), "does not hold 0, which changes nothing"),
         (lambda: own_transform(moved, shift=(0, math.inf)), "must be a range"),
         (lambda: own_transform(moved, shift=3), "must be a range: got 3"),
+        (lambda: own_transform(lambda images, k: images, k=(0, 1)), "the value of k that changes nothing is not known"),
+        (lambda: own_transform(moved, seed=(0, 1)), "seed is no parameter of a transform"),
     ],
 )
 def test_what_is_no_perturbation(make, message):
@@ -186,6 +188,6 @@ def test_colours_for_grey_images():
     ],
 )
 def test_what_a_function_must_not_return(result, message):
-    change = own_transform(lambda images, shift: result(images), shift=(0, 1))
+    change = own_transform(lambda images, shift=0.0: result(images), shift=(0, 1))
     with pytest.raises(ParameterError, match=message):
         Perturbation([(change, {"shift": 0.5})])(IMAGES)

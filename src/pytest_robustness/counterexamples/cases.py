@@ -100,8 +100,10 @@ class Case:
 
     def fails(self, perturbations: Sequence[Perturbation]) -> NDArray[np.bool_]:
         """Return after which changes the prediction is wrong, (M,)."""
-        predictions = self.classifier.predict(self.changed(perturbations), batch_size=self.batch_size)
-        return np.asarray(predictions != self.label)
+        # A batch after the other: a long scan of large images would not fit into memory.
+        batches = [perturbations[i : i + self.batch_size] for i in range(0, len(perturbations), self.batch_size)]
+        found = [self.classifier.predict(self.changed(batch), batch_size=self.batch_size) for batch in batches]
+        return np.asarray(np.concatenate(found) != self.label)
 
     def counterexample(
         self, perturbation: Perturbation, *, holds_at: Perturbation | None, search: str, forwards: int

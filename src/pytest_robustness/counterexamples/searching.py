@@ -9,22 +9,33 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pytest_robustness.errors import check_number
+from pytest_robustness.errors import ParameterError, check_number
 from pytest_robustness.strategies import Perturbation
 
 if TYPE_CHECKING:
     from pytest_robustness.counterexamples.cases import Case
     from pytest_robustness.counterexamples.counterexample import Counterexample
-    from pytest_robustness.strategies.table import Change, Limits
+    from pytest_robustness.strategies.change import Change, Limits
 
 SCAN = 32
 """Points on each side of the identity that are tried before bisection."""
+
+MOST = 10_000
+"""Points of a scan on each side, and perturbations drawn, at most: each is an image through the model."""
 
 TOLERANCE = 1e-4
 """Where bisection ends: in units of the way from the identity to the farther end of the range."""
 
 ALONE = 16
 """Points on each side of the identity at which each transform of a composition is tried by itself."""
+
+
+def check_most(name: str, value: object) -> None:
+    """Raise ParameterError unless a value is a whole number from 1 to `MOST`."""
+    check_number(name, value, minimum=1, whole=True)
+    if value > MOST:  # type: ignore[operator]
+        mend = "Narrow the range instead: the points lie closer then."
+        raise ParameterError(f"{name} is out of range", got=value, allowed=f"1 to {MOST:,}", mend=mend)
 
 
 class Search(ABC):
@@ -75,7 +86,7 @@ class LineSearch(Search):
 
     def __post_init__(self) -> None:
         """Refuse a scan without points, and a tolerance that is never met."""
-        check_number("scan", self.scan, minimum=1, whole=True)
+        check_most("scan", self.scan)
         check_number("tolerance", self.tolerance, minimum=1e-7)
 
     @property

@@ -8,8 +8,8 @@ from functools import cached_property
 from random import Random
 from typing import TYPE_CHECKING, Any
 
-from pytest_robustness.counterexamples.searching import LineSearch, Search
-from pytest_robustness.errors import ParameterError, check_number
+from pytest_robustness.counterexamples.searching import LineSearch, Search, check_most
+from pytest_robustness.errors import ParameterError
 from pytest_robustness.strategies import Perturbation
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ class ShrinkSearch(Search):
 
     def __post_init__(self) -> None:
         """Refuse to draw nothing."""
-        check_number("examples", self.examples, minimum=1, whole=True)
+        check_most("examples", self.examples)
 
     @property
     def budget(self) -> str:

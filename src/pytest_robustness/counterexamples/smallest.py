@@ -8,19 +8,25 @@ import numpy as np
 
 from pytest_robustness.classifiers import load_classifier
 from pytest_robustness.counterexamples.cases import Case, Origin
-from pytest_robustness.counterexamples.searching import ALONE, SCAN, TOLERANCE, LineSearch, Search
+from pytest_robustness.counterexamples.searching import ALONE, SCAN, TOLERANCE, LineSearch, Search, check_most
 from pytest_robustness.counterexamples.shrinking import EXAMPLES, ShrinkSearch
 from pytest_robustness.datasets import Dataset, as_dataset
 from pytest_robustness.errors import EvaluationError, ParameterError, unknown_name
 from pytest_robustness.strategies import own_transform, perturbations
 from pytest_robustness.strategies.drawing import position_of
-from pytest_robustness.strategies.table import Change, named, narrowed
+from pytest_robustness.strategies.table import named, narrowed
+from pytest_robustness.transforms.parametric import refuse_taken_names
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from pytest_robustness.classifiers import Classifier
     from pytest_robustness.counterexamples.counterexample import Counterexample
+    from pytest_robustness.strategies.change import Change
+
+
+OPTIONS = ("classifier", "transform", "image", "data", "scan", "tolerance", "examples", "origin")
+"""What `smallest_failure` takes beside the ranges of a function."""
 
 
 def smallest_failure(
@@ -55,11 +61,11 @@ def smallest_failure(
     seed : int
         Of noise and draws. The same seed gives the same result.
     scan : int
-        Values on each side that are tried before bisection.
+        Values on each side that are tried before bisection, 10,000 at most.
     tolerance : float
         Where bisection ends, in units of the way from the identity to the farther end of the range.
     examples : int
-        Perturbations drawn for a composition, at most.
+        Perturbations drawn for a composition, at most, and 10,000 at most.
     origin : Origin, optional
         What the line that reproduces the failure loads.
     **ranges : (low, high) or (low, high, identity)
@@ -111,6 +117,13 @@ def search_of(
             mend = "Give the ranges to perturbations() itself."
             raise ParameterError("a strategy takes no ranges", got=sorted(ranges), mend=mend)
         return ShrinkSearch(transform, seed, examples)
+    if isinstance(transform, list | tuple) and not transform:
+        allowed = "the name of a transform, or several of them"
+        raise ParameterError("no transform is named", got=transform, allowed=allowed)
+    if callable(transform):
+        mend = "Give own_transform(function, name=(low, high)) of pytest_robustness.strategies in its place."
+        refuse_taken_names(transform, OPTIONS, mend=mend)
+    check_most("scan", scan)
     if isinstance(transform, list | tuple):
         strategy = perturbations(*transform, seed=seed, **ranges)
         several = [named(one) for one in transform]

@@ -25,6 +25,7 @@ from pytest_robustness.evaluations.corruption.suites import made_images, suite_o
 from pytest_robustness.strategies import towards
 from pytest_robustness.strategies.drawing import position_of
 from pytest_robustness.strategies.table import searched
+from pytest_robustness.transforms.parametric import function_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -179,7 +180,7 @@ def source_of(what: object, dataset: Dataset, *, seed: int, **options: Any) -> S
     """
     evaluation = _evaluation(what)
     if evaluation is None:
-        name = what if isinstance(what, str) else getattr(what, "__name__", repr(what))
+        name = function_name(what) if callable(what) else what if isinstance(what, str) else repr(what)
         return UnderSearch(str(name), search_of(what, seed=seed, **options))
     if options:
         mend = "They belong to the evaluation."
@@ -235,7 +236,8 @@ def _over_box(evaluation: Sensitivity, dataset: Dataset, seed: int) -> Source:
 
 
 def _name(evaluation: Evaluation) -> str:
-    inside = ", ".join(f"{key}={value}" for key, value in evaluation.parameters().items() if value is not None)
+    shown = {key: value for key, value in evaluation.parameters().items() if key != "transform_code"}
+    inside = ", ".join(f"{key}={value}" for key, value in shown.items() if value is not None)
     return f"{evaluation.family}({inside})"
 
 

@@ -32,8 +32,16 @@ class Requirement:
     overrides: Mapping[str, Any] = dataclasses.field(default_factory=dict)
 
     def judged(self, measurement: Measurement) -> list[tuple[Measurement, Threshold | None]]:
-        """Pair every metric of a measurement with its threshold, or with None where it is only measured."""
+        """Pair every metric of a measurement with its threshold, or with None where it is only measured.
+
+        Raises
+        ------
+        ParameterError
+            For a threshold on a metric that the measurement does not have: it would never be judged.
+        """
         bounds = {threshold.metric: threshold for threshold in self.thresholds}
+        for metric in bounds:
+            measurement[metric]
         return [(m, bounds.get(m.metric)) for m in (measurement, *measurement.others)]
 
 

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pytest_robustness.errors import ConfigurationError
 from pytest_robustness.evaluations import FAMILIES, Requirement, ScoreComparison, make_requirement
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
-def asked(family: str, keys: dict[str, Any]) -> Requirement:
+
+def asked(family: str, keys: Mapping[str, Any]) -> Requirement:
     """Make the requirement of a method, which has no thresholds."""
     requirement = _compared(keys) if "scores" in keys else make_requirement(family, keys)
     if "early_stop" in keys:
@@ -26,7 +29,7 @@ def asked(family: str, keys: dict[str, Any]) -> Requirement:
     return requirement
 
 
-def _compared(keys: dict[str, Any]) -> Requirement:
+def _compared(keys: Mapping[str, Any]) -> Requirement:
     """Make the requirement that compares anomaly scores; it has the settings of that for a single one."""
     own = {name: value for name, value in keys.items() if ScoreComparison.knows(name)}
     others = {name: value for name, value in keys.items() if name not in own}

@@ -10,6 +10,7 @@ import pytest
 
 from pytest_robustness.errors import ConfigurationError, RobustnessError
 from pytest_robustness.plugin.options import FUTURE_MARKERS, MARKERS, collects_tables, settings_of, tables_of
+from pytest_robustness.plugin.rooted import rooted
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -49,7 +50,8 @@ def pytest_collection(session: pytest.Session) -> None:
     from pytest_robustness.scorecard.suite import requirements_from_tables, settings_for
 
     try:
-        for requirement in requirements_from_tables(tables):
+        seen = [rooted(table["family"], table, config.rootpath) for table in tables]
+        for requirement in requirements_from_tables(seen):
             settings_for(requirement, settings_of(config))
     except RobustnessError as error:
         raise pytest.UsageError(f"{path.name}: {error}") from error
@@ -111,10 +113,11 @@ def requirements_of(item: pytest.Item) -> list[Requirement]:
     ConfigurationError
         For a marker that cannot be understood.
     """
-    return [_from_marker(mark) for mark in reversed(list(item.iter_markers())) if mark.name in _OURS]
+    root = item.config.rootpath
+    return [_from_marker(mark, root) for mark in reversed(list(item.iter_markers())) if mark.name in _OURS]
 
 
-def _from_marker(mark: pytest.Mark) -> Requirement:
+def _from_marker(mark: pytest.Mark, root: Path) -> Requirement:
     from pytest_robustness.evaluations import make_requirement
 
     if mark.name in FUTURE_MARKERS:
@@ -123,7 +126,7 @@ def _from_marker(mark: pytest.Mark) -> Requirement:
         raise ConfigurationError(
             f"the marker {mark.name} takes keywords only", got=mark.args, allowed=MARKERS[mark.name]
         )
-    return make_requirement(mark.name, mark.kwargs)
+    return make_requirement(mark.name, rooted(mark.name, mark.kwargs, root))
 
 
 def _check_markers(item: pytest.Item) -> None:

@@ -24,6 +24,7 @@ from pytest_robustness.evaluations import (
 from pytest_robustness.plugin.asking import asked
 from pytest_robustness.plugin.causes import own_cause
 from pytest_robustness.plugin.outcomes import UNAVAILABLE, Judged, leave
+from pytest_robustness.plugin.rooted import rooted
 from pytest_robustness.plugin.session import record
 from pytest_robustness.plugin.summary import SKIP_PREFIX
 from pytest_robustness.scorecard.record import explain, make_payload
@@ -156,8 +157,8 @@ class Robustness:
         """Measure the area-weighted mean accuracy over a box of one or two parameters, by default gamma and brightness.
 
         ``["worst"]``, ``["area"]``, ``["max_drop"]`` and ``["robust_box"]`` have the others, and `surface_of` the
-        points. Other parameters come by keyword, ``rotation=(-0.5, 0.5)``; those of an own function with
-        ``transform=...``.
+        points. Other parameters come by keyword, ``rotation=(-0.5, 0.5)``; those of an own function, or of one that a
+        text names, ``"shifts.py:wash"``, with ``transform=...``.
         """
         __tracebackhide__ = True
         pair = {name: ends for name, ends in (("gamma", gamma), ("brightness", brightness)) if ends is not ...}
@@ -166,8 +167,9 @@ class Robustness:
     def saliency(self, fraction: float = 0.15, **options: Any) -> Measurement:
         """Measure the accuracy with a fraction of the pixels masked, the most salient first.
 
-        ``["random_ink"]`` has the same of as many random pixels above 0, without which it says little;
-        ``["deletion_area"]`` and ``["insertion_area"]`` the areas under the curves over all fractions.
+        ``["random_ink"]`` has the same of as many random pixels that masking changes, without which it says little;
+        ``["deletion_area"]`` and ``["insertion_area"]`` the areas under the curves over all fractions. The options of
+        the map come by keyword, ``map="integrated-gradients", steps=64``.
         """
         __tracebackhide__ = True
         return self._call("saliency", {"fraction": fraction, **options})
@@ -242,7 +244,10 @@ class Robustness:
 
     def _call(self, family: str, keys: dict[str, Any]) -> Measurement:
         __tracebackhide__ = True
-        settings, evaluator, measurement = self._answer(lambda: self._measure(asked(family, keys)))
+        root = self.item.config.rootpath
+        settings, evaluator, measurement = self._answer(
+            lambda: self._measure(asked(family, rooted(family, keys, root)))
+        )
         for metric in (measurement, *measurement.others):
             self.record(metric, evaluator, settings, headline=metric is measurement)
         return measurement.with_hook(Comparison(self, evaluator, settings, measurement.metric))

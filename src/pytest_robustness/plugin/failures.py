@@ -13,6 +13,7 @@ from pytest_robustness.counterexamples import (
 )
 from pytest_robustness.errors import unknown_name
 from pytest_robustness.evaluations import FAMILIES, Evaluation, Requirement, make_requirement
+from pytest_robustness.plugin.rooted import rooted
 from pytest_robustness.scorecard.suite import settings_for
 from pytest_robustness.strategies.table import NAMED
 
@@ -50,7 +51,7 @@ def collected(facade: Robustness, what: object, limit: int, options: dict[str, A
     if isinstance(what, str) and what not in FAMILIES and what not in NAMED:
         raise unknown_name("transform or family", what, [*NAMED, *CHANGING])
     if isinstance(what, str) and what in FAMILIES:
-        what, options = make_requirement(what, options), {}
+        what, options = make_requirement(what, rooted(what, options, facade.item.config.rootpath)), {}
     elif isinstance(what, Evaluation):
         what = Requirement(evaluation=what, overrides=_taken(options, ("data", *_SETTINGS)))
     if isinstance(what, Requirement):

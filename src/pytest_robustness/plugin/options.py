@@ -68,10 +68,11 @@ MARKERS = {
     "ood": "outliers, score='msp', fit=None, min_auroc=..., min_near_auroc=..., min_far_auroc=..., min_each=..., "
     "max_fpr95=..., max_fpr95_in=..., min_aupr_out=..., min_aupr_in=...",
     "calibration": "bins=15, max_ece=..., max_rms=..., max_brier=..., max_nll=..., max_ace=..., max_mce=...",
-    "sensitivity": "gamma=(0.5, 2.0), brightness=(-0.2, 0.2) or one or two other ranges, points=100, level=0.9, "
+    "sensitivity": "gamma=(0.5, 2.0), brightness=(-0.2, 0.2) or one or two other ranges, also of the parameters of "
+    "transform=..., points=100, level=0.9, "
     "min_worst=..., min_mean=..., min_area=..., max_drop=..., min_robust_box=...",
-    "saliency": "fraction=0.15, map='auto', mask=0.0, min_accuracy=..., max_excess_drop=..., min_deletion_area=..., "
-    "min_insertion_area=...",
+    "saliency": "fraction=0.15, map='auto', ..., mask=0.0, min_accuracy=..., max_excess_drop=..., "
+    "min_deletion_area=..., min_insertion_area=...",
 }
 """Markers and their keywords. Every one also takes the settings in `pytest_robustness.evaluations.OVERRIDES`."""
 

@@ -11,7 +11,8 @@
 from __future__ import annotations
 
 from pytest_robustness.strategies.drawing import Sample, images, perturbations
+from pytest_robustness.strategies.own import own_transform
 from pytest_robustness.strategies.perturbation import Perturbation
-from pytest_robustness.strategies.table import own_transform, towards
+from pytest_robustness.strategies.table import towards
 
 __all__ = ["Perturbation", "Sample", "images", "own_transform", "perturbations", "towards"]

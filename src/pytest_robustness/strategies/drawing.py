@@ -12,7 +12,7 @@ import numpy as np
 from pytest_robustness.datasets import as_dataset
 from pytest_robustness.errors import DatasetError, ParameterError, check_number, unknown_name
 from pytest_robustness.strategies.perturbation import Perturbation
-from pytest_robustness.strategies.table import NAMED, RANGES, Change, Limits, named, narrowed
+from pytest_robustness.strategies.table import NAMED, RANGES, named, narrowed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from pytest_robustness.datasets import Dataset
+    from pytest_robustness.strategies.change import Change, Limits
 
 STEPS = 200
 """Parts that the range of a parameter is cut into: what is drawn lies a whole number of them from the identity."""

@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import numpy as np
 
 from pytest_robustness.errors import ParameterError, check_number, unknown_name
-from pytest_robustness.strategies.table import NAMED, Change, named
+from pytest_robustness.strategies.table import NAMED, named
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from numpy.typing import ArrayLike, NDArray
+
+    from pytest_robustness.strategies.change import Change
 
 
 class Step(NamedTuple):
@@ -114,7 +116,8 @@ def _checked_step(step: object) -> Step:
     if not isinstance(step, tuple | list) or len(step) != 2:
         raise ParameterError("a step must be a transform with its values", got=step, allowed="('gamma', {'gamma': 2})")
     transform = named(step[0])
-    if (key := transform.name.strip("'")) in NAMED:
+    # Names stand in quotes; the user's own function may be called like one of them.
+    if (key := transform.name[1:-1] if transform.name.startswith("'") else "") in NAMED:
         transform = NAMED[key]  # whatever ranges it was searched over
     try:
         given = dict(step[1])

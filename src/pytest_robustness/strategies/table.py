@@ -1,71 +1,22 @@
-"""The transforms that perturbations are made of: by name, from a function with ranges, or towards a given image."""
+"""The transforms that perturbations are made of: by name, over a box of ranges, or towards a given image."""
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, field, replace
-from numbers import Real
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from pytest_robustness.errors import ParameterError, unknown_name
-from pytest_robustness.transforms import parametric
+from pytest_robustness.strategies.change import Change, Limits, limits_of
+from pytest_robustness.strategies.own import own_code, tried
 from pytest_robustness.transforms.parametric import PARAMETERS, TRANSFORMS, Transform
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
     from numpy.typing import NDArray
-
-Limits = tuple[float, float, float]
-"""Lowest value, highest value, and the value that changes nothing."""
-
-
-@dataclass(frozen=True, eq=False)
-class Change:
-    """A transform with the ranges that it is searched over. Each is equal to itself only.
-
-    Parameters
-    ----------
-    name : str
-        What it is called.
-    parameters : mapping of str to (low, high, identity)
-        The ranges searched, in whose units a magnitude is measured.
-    apply : callable
-        ``apply(images, *, seed, ids, **values)``, from float32 images (N, C, H, W) in [0, 1] to the same.
-    bounds : mapping of str to (float, float)
-        What values a parameter may have at all, where that is more than is searched.
-    colors : bool
-        Whether it needs images of three channels.
-    label : str
-        A short text for tables; by default the name.
-    made_by : str
-        The code that makes it, where that is not its name.
-    """
-
-    name: str
-    parameters: Mapping[str, Limits]
-    apply: Callable[..., NDArray[np.float32]]
-    bounds: Mapping[str, tuple[float, float]] = field(default_factory=dict)
-    colors: bool = False
-    label: str = ""
-    made_by: str = ""
-
-    @property
-    def code(self) -> str:
-        """The code that stands for it where a perturbation is printed."""
-        return self.made_by or self.name
-
-    @property
-    def short(self) -> str:
-        """The text for tables."""
-        return self.label or self.name.strip("'")
-
-    def allowed(self, parameter: str) -> tuple[float, float]:
-        """Return the least and the largest value that a parameter may have."""
-        return self.bounds.get(parameter, self.parameters[parameter][:2])
-
 
 RANGES: dict[str, tuple[float, float]] = {
     "rotation": (-math.pi, math.pi),
@@ -118,7 +69,8 @@ def searched(transform: Transform, ranges: Mapping[str, tuple[float, float]]) ->
     change = _change(transform, wider)
     if TRANSFORMS.get(transform.name) is transform:
         return change
-    return replace(change, name=transform.name, made_by=_own_code(transform.name, change.parameters))
+    made_by = own_code(transform.name, change.parameters)
+    return replace(change, name=transform.name, apply=tried(transform, change.parameters), made_by=made_by)
 
 
 NAMED: dict[str, Change] = {
@@ -145,38 +97,6 @@ def named(name: object) -> Change:
     if not isinstance(name, str) or name not in NAMED:
         raise unknown_name("transform", name, NAMED)
     return NAMED[name]
-
-
-def own_transform(function: Callable[..., Any], **ranges: Any) -> Change:
-    """Make a transform of a pure function with named parameters.
-
-    Parameters
-    ----------
-    function : callable
-        Takes images, float32 (N, C, H, W) in [0, 1], and the parameters by keyword; returns images of the same shape.
-        Where it has arguments ``seed`` and ``ids``, it is given the seed and the identities of the images.
-    **ranges : (low, high) or (low, high, identity)
-        The range of each parameter. The identity, which changes nothing, is the function's own default unless it is
-        given, else 0.
-
-    Raises
-    ------
-    ParameterError
-        For what is no function, a function without a range, and a range that is empty or does not hold the identity.
-    """
-    name = getattr(function, "__name__", type(function).__name__)
-    if callable(function) and not ranges:
-        mend = f"Name a parameter of {name} with its range: shift=(0, 3), or (low, high, identity)."
-        raise ParameterError("a function needs a range to be searched", got=name, mend=mend)
-    transform = parametric.own_transform(function, ranges)
-    limits = {one: _limits(one, given, transform.parameters[one].identity or 0.0) for one, given in ranges.items()}
-    return Change(name, limits, transform.apply, made_by=_own_code(name, limits))
-
-
-def _own_code(name: str, limits: Mapping[str, Limits]) -> str:
-    """Return the call that makes an own transform; a function without a name of its own is called ``function``."""
-    ranges = ", ".join(f"{one}={given!r}" for one, given in limits.items())
-    return f"own_transform({name if name.isidentifier() else 'function'}, {ranges})"
 
 
 def towards(target: Any, *, text: str = "target", label: str = "") -> Change:
@@ -217,28 +137,10 @@ def narrowed(transform: Change, ranges: Mapping[str, Any]) -> dict[str, Limits]:
     for parameter, (low, high, identity) in transform.parameters.items():
         found[parameter] = (low, high, identity)
         if parameter in ranges:
-            inner = _limits(parameter, ranges[parameter], identity)
+            inner = limits_of(parameter, ranges[parameter], identity)
             least, most = transform.allowed(parameter)
             if inner[0] < least or inner[1] > most:
                 allowed = f"within [{least:g}, {most:g}]"
                 raise ParameterError(f"the range of {parameter} is too wide", got=ranges[parameter], allowed=allowed)
             found[parameter] = inner
     return found
-
-
-def _limits(parameter: str, given: object, identity: float) -> Limits:
-    values = tuple(given) if isinstance(given, list | tuple) else ()
-    numbers = [float(v) if isinstance(v, Real) and not isinstance(v, bool) else math.nan for v in values]
-    if len(numbers) not in (2, 3) or not all(math.isfinite(number) for number in numbers):
-        raise ParameterError(
-            f"{parameter} must be a range", got=given, allowed="(low, high) or (low, high, identity), finite numbers"
-        )
-    low, high, still = (*numbers[:2], numbers[2] if len(numbers) == 3 else identity)
-    if low >= high:
-        raise ParameterError(f"the range of {parameter} is empty", got=given, allowed="the lower end first")
-    if not low <= still <= high:
-        mend = f"Widen it, or give the value that changes nothing as a third number: {parameter}=(low, high, identity)."
-        raise ParameterError(
-            f"the range of {parameter} does not hold {still:g}, which changes nothing", got=given, mend=mend
-        )
-    return low, high, still

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 import math
 from typing import TYPE_CHECKING, Any
@@ -45,9 +46,12 @@ def own_transform(function: Callable[..., Any], names: Iterable[str]) -> Transfo
         )
     signature = _signature(function)
     chosen = list(names)
+    if given := [name for name in chosen if name in GIVEN]:
+        mend = "A transform is given the seed of the run and the identities of the images under these names."
+        raise ParameterError(f"{given[0]} is no parameter of a transform", got=given[0], mend=mend)
     _check_names(function, signature, chosen)
     parameters = {name: Parameter(low=-math.inf, high=math.inf, identity=_default(signature, name)) for name in chosen}
-    name = getattr(function, "__qualname__", type(function).__qualname__)
+    name = function_name(function)
     wanted = tuple(key for key in GIVEN if signature is not None and key in signature.parameters)
 
     def change(images: Floats, values: Mapping[str, float], seed: int, ids: Ids) -> Floats:
@@ -55,6 +59,22 @@ def own_transform(function: Callable[..., Any], names: Iterable[str]) -> Transfo
         return _called(function, name, images, {**values, **extra})
 
     return Transform(name=name, parameters=parameters, change=change)
+
+
+def function_name(function: Callable[..., Any]) -> str:
+    """Return what a function is called in messages; an object that can be called goes by its class."""
+    if isinstance(function, functools.partial):
+        return f"partial({function_name(function.func)})"
+    return str(getattr(function, "__qualname__", f"{type(function).__qualname__}()"))
+
+
+def refuse_taken_names(function: Callable[..., Any], taken: Iterable[str], *, mend: str) -> None:
+    """Raise ParameterError where a function has a parameter that could not be told from an option of this name."""
+    signature = _signature(function)
+    _, *others = signature.parameters if signature is not None and signature.parameters else (None,)
+    if both := [name for name in others if name in set(taken) - set(GIVEN)]:
+        what = f"a parameter of the transform {function_name(function)} is called like an option"
+        raise ParameterError(what, got=both[0], mend=mend)
 
 
 def _signature(function: Callable[..., Any]) -> inspect.Signature | None:
