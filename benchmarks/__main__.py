@@ -47,6 +47,7 @@ TABLES = {
     "functions": Table("Functions", functions.table),
     "calibration": Table("Calibration errors, 10,000 x 10", calibration.table),
     "sensitivity": Table("Accuracy over gamma and brightness, 2,000 images of digits", sensitivity.table),
+    "study": Table("The published study of gamma and brightness again", sensitivity.study),
     "corruptions": Table("The corruptions of MNIST-C, grey 28 x 28", corruptions.table),
 }
 

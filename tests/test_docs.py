@@ -16,6 +16,7 @@ from pytest_robustness.attacks.sanity import CHECKS
 from pytest_robustness.evaluations.families import FAMILIES
 from pytest_robustness.metrics import SCORES
 from pytest_robustness.saliency import SALIENCY
+from pytest_robustness.saliency.registry import options_of
 from pytest_robustness.transforms import MNIST_C
 from pytest_robustness.transforms.common import COMMON
 from pytest_robustness.transforms.parametric import PARAMETERS
@@ -72,7 +73,11 @@ def test_every_transform_map_metric_and_threshold_is_listed() -> None:
         name: limit.identity for name, limit in limits.items()
     }
     table = CHANGES.split("<!-- maps -->")[1].split("<!-- /maps -->")[0]
-    assert re.findall(r"^\| `([a-z-]+)`", table, re.MULTILINE) == list(SALIENCY)
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in table.strip().splitlines()[2:]]
+    assert [row[0].strip("`") for row in rows] == list(SALIENCY)
+    for name, needs, options, _ in rows:
+        assert needs == SALIENCY[name.strip("`")].needs, name
+        assert re.findall(r"`(\w+)`", options) == options_of(name.strip("`")), name
     for family, title in (("sensitivity", "## Sensitivity surfaces"), ("saliency", "## Saliency")):
         section = CHANGES.split(title)[1].split("\n## ")[0]
         for keyword, (metric, _) in FAMILIES[family].thresholds.items():
@@ -80,7 +85,7 @@ def test_every_transform_map_metric_and_threshold_is_listed() -> None:
             assert f"`{metric}`" in section, metric
 
 
-@pytest.mark.parametrize(("page", "tests"), [(PAGE, 3), (MEASURES, 2), (CHANGES, 5)])
+@pytest.mark.parametrize(("page", "tests"), [(PAGE, 3), (MEASURES, 2), (CHANGES, 6)])
 def test_the_examples_run(tmp_path: Path, page: str, tests: int) -> None:
     (tmp_path / "mypackage").mkdir()
     readme = (Path(__file__).parent / "test_readme.py").read_text(encoding="utf-8")

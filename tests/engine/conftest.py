@@ -49,7 +49,7 @@ FAMILIES = {
     "adversarial": AdversarialAccuracy("pgd", eps=0.05, steps=3),
     "calibration": Calibration(),
     "ood": OutOfDistribution(outliers="uniform-noise"),
-    "sensitivity": Sensitivity(points=4),
+    "sensitivity": Sensitivity(points=9),
 }
 
 

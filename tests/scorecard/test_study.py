@@ -29,7 +29,7 @@ def colors() -> Dataset:
 
 
 def study(dataset: Dataset, path: Path | None = None, **options: object) -> Figure:
-    evaluation = Sensitivity(points=9, **options)
+    evaluation = Sensitivity(points=12, **options)
     model = load_classifier(lambda pixels: pixels[:, 0, 0, :4], num_classes=4)
     surface = surface_of(Evaluator(model, dataset).measure(evaluation))
     return draw_study(surface, evaluation, dataset, path=path)
@@ -41,6 +41,9 @@ def test_two_parameters(colors: Dataset, tmp_path: Path) -> None:
     assert len(top.axes) == 4
     assert len(gammas.axes) == len(shifts.axes) == 3 * 11
     assert len(bottom.axes) == 2
+    # The examples of both parameters stand beside each other.
+    assert gammas.bbox.y0 == pytest.approx(shifts.bbox.y0)
+    assert gammas.bbox.x1 <= shifts.bbox.x0
     # The convention at 0 is said where it is seen.
     assert "0 ** 0 = 1" in gammas._suptitle.get_text()  # type: ignore[union-attr]
     white, *others = [axes.images[0].get_array() for axes in gammas.axes[:11]]

@@ -8,16 +8,20 @@ from functools import cache
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 from pytest_robustness.classifiers.fingerprint import estimator_fingerprint, torch_fingerprint
 
 if TYPE_CHECKING:
     from pytest_robustness.classifiers import Classifier
+    from pytest_robustness.datasets import Dataset
     from pytest_robustness.evaluations import Block, Evaluation, Subject
 
 _PACKAGE = __name__.partition(".")[0]
 _ROOMS = ("metrics", "transforms", "classifiers", "datasets", "attacks", "saliency", "evaluations")
 _LIBRARIES = ("torch", "numpy", "scipy", "scikit-learn")
+_RUNS: WeakKeyDictionary[Dataset, dict[tuple[int, int], str]] = WeakKeyDictionary()
+"""Fingerprints of runs of samples that were needed before."""
 
 
 def evaluation_key(evaluation: Evaluation, subject: Subject, state: str) -> str:
@@ -38,7 +42,7 @@ def evaluation_key(evaluation: Evaluation, subject: Subject, state: str) -> str:
             "state": state,
             "family": evaluation.family,
             "kinds": [f"{kind.__module__}.{kind.__qualname__}" for kind in _kinds(evaluation)],
-            "parameters": evaluation.parameters(),
+            "parameters": evaluation.outcome_parameters(),
             "surrogates": [(s.fingerprint, model_state(s)) for s in _surrogates(evaluation)],
             "seed": subject.seed,
             "batch_size": subject.batch_size,
@@ -53,7 +57,7 @@ def block_key(evaluation: str, subject: Subject, block: Block) -> str:
             "evaluation": evaluation,
             "part": block.part,
             "points": block.points,
-            "samples": subject.samples(block).fingerprint,
+            "samples": _content(subject, block),
         }
     )
 
@@ -100,6 +104,16 @@ def model_state(classifier: Classifier) -> str:
 def digest(content: dict[str, Any]) -> str:
     """Return the SHA-256 of builtin values."""
     return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()
+
+
+def _content(subject: Subject, block: Block) -> str:
+    """Return the fingerprint of the samples of a block; the points of a surface come back to the same ones."""
+    if block.rows:
+        return subject.samples(block).fingerprint
+    known = _RUNS.setdefault(subject.further.get(block.part, subject.dataset), {})
+    if (run := (block.start, block.stop)) not in known:
+        known[run] = subject.samples(block).fingerprint
+    return known[run]
 
 
 def _kinds(evaluation: Evaluation) -> list[type]:

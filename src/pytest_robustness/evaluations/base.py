@@ -116,8 +116,12 @@ class Evaluation(ABC):
         return name in [f.name for f in dataclasses.fields(cls)]  # type: ignore[arg-type]
 
     def parameters(self) -> dict[str, Any]:
-        """Return the parameters as builtin values: they name the row in the scorecard and the entry in the store."""
+        """Return the parameters as builtin values: they name the row in the scorecard."""
         return parameters_of(self)
+
+    def outcome_parameters(self) -> dict[str, Any]:
+        """Return those that the outcome of a block depends on, and not only its place: they name it in the store."""
+        return self.parameters()
 
     def check_bounds(self, metrics: Sequence[str]) -> None:
         """Raise ParameterError for a bound on a metric that these parameters do not yield: it would never be judged."""

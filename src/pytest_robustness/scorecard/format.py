@@ -60,6 +60,9 @@ _METRIC_LABELS = {
 _NAMED_BY_VALUE = ("attack", "suite", "outliers", "score", "norm")
 """Parameters whose value says what it is: ``pgd linf``, not ``attack=pgd norm=linf``."""
 
+_HIDDEN = ("transform_code",)
+"""Parameters that tell rows apart, but nothing to a reader."""
+
 _LISTS = ("severities", "eps")
 """Parameters that are lists of numbers, not the two ends of a range."""
 
@@ -131,7 +134,7 @@ def parameters_label(parameters: Mapping[str, Any]) -> str:
     others = [
         f"{len(value)} {name}" if _is_long(value) else f"{name}={_short(value, name)}"
         for name, value in parameters.items()
-        if name not in _NAMED_BY_VALUE and value not in (None, "", [], {})
+        if name not in (*_NAMED_BY_VALUE, *_HIDDEN) and value not in (None, "", [], {})
     ]
     return one_line(" ".join(named + others))
 

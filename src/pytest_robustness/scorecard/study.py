@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tempfile
 from typing import TYPE_CHECKING, Any
 
 from pytest_robustness.errors import ConfigurationError, unknown_name
@@ -26,6 +27,9 @@ COLUMNS = 11
 EXAMPLES = 3
 """Images of different classes, where there are as many."""
 
+_LEAST, _NONE = 1e-4, 1e-6
+"""The smallest share of the pixels that is drawn, and what stands for none on a scale of logarithms."""
+
 
 def check_files(*, plot: Path | None, save: Path | None) -> None:
     """Refuse files that cannot be written, before anything is measured.
@@ -46,6 +50,18 @@ def check_files(*, plot: Path | None, save: Path | None) -> None:
     for path in (plot, save):
         if path is not None and (path.is_dir() or any(parent.is_file() for parent in path.parents)):
             raise ConfigurationError("a file cannot be written there", got=str(path))
+        if path is not None:
+            _try_to_write(path)
+
+
+def _try_to_write(path: Path) -> None:
+    """Open a file, or make one beside it that vanishes at once; raise ConfigurationError where that fails."""
+    folder = next(parent for parent in path.absolute().parents if parent.is_dir())
+    try:
+        with path.open("ab") if path.exists() else tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise ConfigurationError("a file cannot be written there", got=str(path), mend=f"{error.strerror}.") from error
 
 
 def draw_study(
@@ -54,8 +70,8 @@ def draw_study(
     """Draw everything about a surface into one figure, and write it where a path is given.
 
     From top to bottom: the sampled points coloured by accuracy, the surface between them with contours, and the
-    histogram of accuracy by area; examples under each parameter alone; the histogram of pixel values, before and at one
-    and three quarters of the ranges, and the mean intensity of each pixel.
+    histogram of accuracy by area; examples under each parameter alone, beside each other; the histogram of pixel
+    values, before and at one and three quarters of the ranges, and the mean intensity of each pixel.
 
     Parameters
     ----------
@@ -82,14 +98,14 @@ def draw_study(
 
     suffix = picture_suffix(path)
     with mpl.rc_context(STYLE):
-        heights = [4.2, *([3.0] * len(surface.names)), 3.4]
+        number = len(surface.names)
+        heights = [4.2, 2.4 if number == 2 else 4.4, 3.2]
         figure = Figure(figsize=(13.5, sum(heights)), layout="constrained")
-        rows: Any = figure.subfigures(len(heights), 1, height_ratios=heights)
-        top, *strips, bottom = rows
-        panels(top, surface)
-        for i, strip in enumerate(strips):
-            _examples(strip, surface, evaluation, dataset, seed=seed, varied=i)
-        _pixels(bottom, surface, evaluation, dataset, seed=seed)
+        cells = figure.add_gridspec(3, number, height_ratios=heights)
+        panels(figure.add_subfigure(cells[0, :]), surface)
+        for i in range(number):
+            _examples(figure.add_subfigure(cells[1, i]), surface, evaluation, dataset, seed=seed, varied=i)
+        _pixels(figure.add_subfigure(cells[2, :]), surface, evaluation, dataset, seed=seed)
         if path is not None:
             write_picture(figure, path, suffix)
     return figure
@@ -105,8 +121,9 @@ def _examples(
     values = np.linspace(*surface.ranges[varied], COLUMNS)
     jump = f"; {values[0]:g} itself is a jump, 0 ** 0 = 1" if evaluation.box.jumps[varied] else ""
     name = surface.names[varied].replace("_", " ")
-    figure.suptitle(f"under {name}{_others(surface, varied)}{jump}", x=0.01, ha="left")
-    grid = np.asarray(figure.subplots(len(few), COLUMNS, squeeze=False))
+    figure.suptitle(f"under {name}{_others(surface, varied)}{jump}", x=0.01, ha="left", fontsize=10)
+    close = {"wspace": 0.0, "hspace": 0.0}
+    grid = np.asarray(figure.subplots(len(few), COLUMNS, squeeze=False, gridspec_kw=close))
     for column, value in enumerate(values.tolist()):
         point = _point(surface)
         point[surface.names[varied]] = value
@@ -128,11 +145,13 @@ def _pixels(figure: SubFigure, surface: Surface, evaluation: Sensitivity, datase
         kinds[name] = _changed(evaluation, some, inside, seed)
     for (name, pixels), color in zip(kinds.items(), ("#1c2127", "#2b62b8", "#c7641c"), strict=True):
         shares, edges = np.histogram(pixels, bins=64, range=(0, 1))
-        counts.stairs(np.maximum(shares / pixels.size, 1e-6), edges, color=color, label=name, linewidth=1.3)
-    counts.set(yscale="log", ylim=(1e-6, 1.5), xlim=(0, 1), xlabel="value of a pixel", ylabel="share of the pixels")
+        counts.stairs(np.maximum(shares / pixels.size, _NONE), edges, color=color, label=name, linewidth=1.3)
+    counts.set(yscale="log", ylim=(_LEAST, 6), xlim=(0, 1), xlabel="value of a pixel", ylabel="share of the pixels")
+    counts.set_yticks([10.0**power for power in range(-4, 1)])
+    counts.minorticks_off()
     counts.yaxis.set_major_formatter(lambda value, _: f"{100 * value:.4g} %")
     counts.set_title(f"pixel values of {len(some):,} images")
-    counts.legend(frameon=False)
+    counts.legend(ncols=len(kinds), loc="upper center", frameon=False)
     _show(mean, dataset.images.mean(axis=0) / (255 if dataset.images.dtype == np.uint8 else 1))
     mean.set_title("mean intensity")
 

@@ -207,3 +207,9 @@ def test_parameters_are_hashable_and_named(run):
     assert Calibration(temperature=2).parameters() == {"temperature": 2.0}
     with pytest.raises(ParameterError, match="unknown parameter of the family 'calibration'"):
         Calibration(corruptions=["fog"])
+
+
+def test_bins_are_no_part_of_the_outcomes():
+    one, other = Calibration(bins=5, temperature=2.0), Calibration(temperature=2.0)
+    assert one.parameters() != other.parameters()
+    assert one.outcome_parameters() == other.outcome_parameters() == {"temperature": 2.0}

@@ -1,4 +1,4 @@
-"""Cells and their areas, the tensor sampler, the largest box, the folded first layer, the surface as a table."""
+"""Cells and their areas, the tensor sampler, the folded first layer, the surface as a table."""
 
 from __future__ import annotations
 
@@ -15,13 +15,12 @@ from torch import nn
 
 from pytest_robustness.classifiers import load_classifier
 from pytest_robustness.datasets import as_dataset, load_dataset
-from pytest_robustness.errors import ConfigurationError, ParameterError
+from pytest_robustness.errors import ClassifierError, ConfigurationError, ParameterError
 from pytest_robustness.evaluations import Accuracy, Sensitivity, Surface, surface_of
 from pytest_robustness.evaluations.base import Outcome, Subject
 from pytest_robustness.evaluations.sensitivity.box import Box, make_box
 from pytest_robustness.evaluations.sensitivity.folding import fold, folded_block
 from pytest_robustness.evaluations.sensitivity.mesh import grid_mesh, triangle_mesh
-from pytest_robustness.evaluations.sensitivity.robust_box import largest_box
 from pytest_robustness.evaluations.sensitivity.tensor import estimated_error, refined
 from pytest_robustness.transforms import gamma_brightness_table
 from pytest_robustness.transforms.parametric import PARAMETERS
@@ -125,39 +124,6 @@ def test_a_jump_is_never_refined():
     assert axes[0][2] > 0.05
 
 
-@given(st.integers(1, 7), st.integers(1, 7), st.integers(0, 10_000), st.integers(1, 9))
-def test_the_largest_box_is_that_of_a_search_of_all(rows, columns, seed, dense):
-    rng = np.random.default_rng(seed)
-    axes = tuple(tuple(np.cumsum(rng.random(n) + 0.1).tolist()) for n in (rows + 1, columns + 1))
-    table = rng.random((rows + 1, columns + 1)) < dense / 10
-    at = int(rng.integers(rows + 1)), int(rng.integers(columns + 1))
-    found = largest_box(axes, table, (axes[0][at[0]], axes[1][at[1]]))
-    if not table[at]:
-        assert found == (0.0, None)
-        return
-    best = 0.0
-    for top, bottom in product(range(at[0] + 1), range(at[0], rows + 1)):
-        for left, right in product(range(at[1] + 1), range(at[1], columns + 1)):
-            if table[top : bottom + 1, left : right + 1].all():
-                best = max(best, (axes[0][bottom] - axes[0][top]) * (axes[1][right] - axes[1][left]))
-    whole = (axes[0][-1] - axes[0][0]) * (axes[1][-1] - axes[1][0])
-    assert found.share == pytest.approx(best / whole)
-
-
-@given(st.integers(0, 10_000))
-def test_boxes_shrink_as_the_level_rises(seed):
-    values = np.random.default_rng(seed).random((5, 6)).round(1)
-    axes = tuple(tuple(map(float, range(n))) for n in values.shape)
-    shares = [largest_box(axes, values >= level, (2.0, 3.0)).share for level in np.linspace(0, 1, 11)]
-    assert shares == sorted(shares, reverse=True)
-    assert shares[0] == 1.0
-
-
-def test_a_box_on_one_axis():
-    found = largest_box(((0.0, 1.0, 3.0, 4.0),), np.array([True, True, True, False]), (1.0,))
-    assert found == (0.75, ((0.0, 3.0),))
-
-
 @pytest.fixture(scope="module")
 def digits():
     data = load_dataset("digits")
@@ -195,8 +161,47 @@ def test_the_folded_model_predicts_the_same(models, digits, name):
         table = gamma_brightness_table(gamma, brightness)
         before = model.passes.forwards
         found = folded.predict(table)
-        assert model.passes.forwards >= before + len(digits)
+        # Where all images become the same one, that one is enough, once.
+        assert model.passes.forwards >= before + (len(digits) if np.ptp(table) else 0)
         assert (found == model.predict(table[digits.images])).all()
+
+
+@pytest.mark.parametrize("name", ["estimator", "network", "only one layer"])
+def test_many_tables_at_once_are_the_same_as_one_by_one(models, digits, name):
+    folded = fold(models[name], digits.images[:300])
+    tables = np.stack([gamma_brightness_table(*point) for point in [*TABLES, (1.0, 1.0), (2.0, -1.0), TABLES[1]]])
+    np.testing.assert_array_equal(folded.predict_each(tables), np.stack([folded.predict(table) for table in tables]))
+    # Rows do not depend on what else is folded with them.
+    part = fold(models[name], digits.images[100:300])
+    np.testing.assert_array_equal(part.predict_each(tables), folded.predict_each(tables)[:, 100:])
+
+
+def test_folding_leaves_the_model_and_the_global_random_state_alone(models, digits):
+    module = nn.Sequential(nn.Flatten(), nn.Linear(256, 12), nn.ReLU(), nn.Linear(12, 10))
+    generator = torch.Generator().manual_seed(0)
+    for parameter in module.parameters():
+        parameter.data = 0.3 * torch.randn(parameter.shape, generator=generator)
+    classifier = load_classifier(module, num_classes=10)
+    state = torch.random.get_rng_state()
+    folded = fold(classifier, digits.images)
+    table = gamma_brightness_table(2.0, 0.1)
+    found = folded.predict(table)
+    assert torch.equal(state, torch.random.get_rng_state())
+    with torch.no_grad():
+        for parameter in module.parameters():
+            assert parameter.requires_grad
+            parameter.zero_()
+    # It has weights of its own; only what is too close to call goes to the model.
+    assert (folded.predict(table) == found).mean() > 0.99
+
+
+def test_scores_that_are_not_finite_are_left_to_the_model(models, digits):
+    module = nn.Sequential(nn.Flatten(), nn.Linear(256, 10))
+    with torch.no_grad():
+        module[1].weight[3] = float("inf")
+    folded = fold(load_classifier(module, num_classes=10), digits.images[:20])
+    with pytest.raises(ClassifierError, match="not finite"):
+        folded.predict(gamma_brightness_table(1.0, 0.0))
 
 
 class Doubling(nn.Sequential):
@@ -342,3 +347,38 @@ def test_a_block_is_folded_once(models, digits):
     assert folded_block(models["estimator"], digits, 500, 1000) is not one
     assert folded_block(models["network"], digits, 0, 500) is not one
     assert one.images.shape == (500, 1, 16, 16)
+
+
+def test_gamma_is_joined_by_its_ratios():
+    """An accuracy that falls evenly with the logarithm of gamma is followed from three lines, and 0 has its place."""
+    gammas, shifts = (0.1, 1.0, 10.0), (-1.0, 0.0, 1.0)
+    values = np.broadcast_to(0.9 - 0.2 * np.log10(gammas)[:, None], (3, 3))
+    numbers = {"n": 100, "confidence": 0.95, "level": 0.9, "clean": 0.9}
+    points = np.array(list(product(gammas, shifts)))
+
+    def error(names):
+        surface = Surface(
+            names=names,
+            ranges=((0.1, 10.0), (-1.0, 1.0)),
+            points=points,
+            accuracies=values.ravel(),
+            axes=(gammas, shifts),
+            **numbers,
+        )
+        np.testing.assert_allclose(surface.interpolated(*points.T), values.ravel(), atol=1e-12)
+        places = np.linspace(0.1, 10, 100)
+        return np.abs(surface.interpolated(places, 0.3) - (0.9 - 0.2 * np.log10(places))).mean()
+
+    assert error(("gamma", "brightness")) < 0.5 * error(("other", "brightness"))
+    at_jump = (0.0, 1e-5, 1.0, 2.0)
+    row = Surface(
+        names=("gamma",),
+        ranges=((0.0, 2.0),),
+        points=np.array(at_jump)[:, None],
+        accuracies=np.array([0.1, 0.8, 0.9, 0.7]),
+        axes=(at_jump,),
+        **numbers,
+    )
+    between = row.interpolated(np.linspace(1e-5, 2, 50))
+    assert np.isfinite(between).all()
+    assert 0.7 <= between.min() <= between.max() <= 0.9 + 1e-12

@@ -109,6 +109,10 @@ class Calibration(Evaluation):
             found |= {"under": self.under, **options}
         return found if self.temperature is None else found | {"temperature": to_plain(self.temperature)}
 
+    def outcome_parameters(self) -> dict[str, Any]:
+        """Return the parameters but for the bins, which are filled when the outcomes are summarised."""
+        return {name: value for name, value in self.parameters().items() if name != "bins"}
+
     def check_bounds(self, metrics: Sequence[str]) -> None:
         """Raise ParameterError for a bound on the worst of several corruptions where there is but one form."""
         if "worst_ece" in metrics and len(self._forms()) == 1:

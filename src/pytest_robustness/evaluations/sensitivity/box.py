@@ -59,6 +59,10 @@ class Box:
         """Return the lengths of the sides."""
         return np.array([high - low for low, high in self.ranges])
 
+    def named(self, point: Point) -> str:
+        """Return the coordinates of a point with their names."""
+        return ", ".join(f"{name}={value:.3g}" for name, value in zip(self.names, point, strict=True))
+
     def _start(self, i: int) -> tuple[float, ...]:
         low, high = self.ranges[i]
         middle = (low + high) / 2

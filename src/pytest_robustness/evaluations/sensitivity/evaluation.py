@@ -6,22 +6,26 @@ import dataclasses
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Self
 
-from pytest_robustness.errors import ParameterError, check_number, unknown_name
+from pytest_robustness.errors import ParameterError
 from pytest_robustness.evaluations.base import Arrays, Block, Evaluation, Outcome, Subject, blocks_of
 from pytest_robustness.evaluations.sensitivity.box import Box, Range, make_box
-from pytest_robustness.evaluations.sensitivity.outcomes import IDENTITY, SURFACE, known_points
-from pytest_robustness.evaluations.sensitivity.predicting import correct_at
-from pytest_robustness.evaluations.sensitivity.samplers import SAMPLERS, axes_of, estimate
+from pytest_robustness.evaluations.sensitivity.outcomes import IDENTITY, SURFACE, UNCHANGED, known_points
+from pytest_robustness.evaluations.sensitivity.own import left_unchanged, own_code, own_function, own_name, try_out
+from pytest_robustness.evaluations.sensitivity.predicting import correct_at, unchanged
+from pytest_robustness.evaluations.sensitivity.questions import METRICS
+from pytest_robustness.evaluations.sensitivity.ranges import named_ranges, transforms_of
+from pytest_robustness.evaluations.sensitivity.samplers import SAMPLERS, axes_of, check_sampling, estimate
+from pytest_robustness.evaluations.sensitivity.stopping import early_blocks, early_verdict
 from pytest_robustness.evaluations.sensitivity.summary import summarise_surface
-from pytest_robustness.transforms.parametric import PARAMETERS, TRANSFORMS, Transform, own_transform
+from pytest_robustness.evaluations.summaries import Estimate, measured
+from pytest_robustness.transforms.parametric import PARAMETERS, Transform, refuse_taken_names
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
+    from pytest_robustness.evaluations.early import EarlyStop
     from pytest_robustness.evaluations.measurement import Measurement
-
-DEFAULT_RANGES: dict[str, Range] = {"gamma": (0.5, 2.0), "brightness": (-0.2, 0.2)}
-"""The pair that is varied where nothing else is named; each stands in for the other where only one is given."""
+    from pytest_robustness.evaluations.sensitivity.box import Point
 
 LEAST_LINES = {1: 9, 2: 5}
 """Values of each of so many parameters that a grid has before a tolerance may end the sampling."""
@@ -41,14 +45,17 @@ class Sensitivity(Evaluation):
 
     Parameters
     ----------
-    transform : callable, optional
-        The user's own pure function ``transform(images, name=...)``: from float32 images (N, C, H, W) in [0, 1] to
-        images of the same shape in [0, 1]. Its parameters are varied, those without a range keep their defaults.
+    transform : callable or str, optional
+        The user's own pure function ``transform(images, name=...)``, or the text that names it, ``module:name`` or
+        ``file.py:name``: from float32 images (N, C, H, W) in [0, 1] to images of the same shape in [0, 1]. Its
+        parameters are varied, those without a range keep their defaults. The defaults are the point that changes
+        nothing, where they do not change the images that are measured. Arguments ``seed`` and ``ids`` are given.
     sampler : {"tensor", "learner2d", "grid"}
         ``tensor`` refines a grid in the axis and the interval where the accuracy bends; ``learner2d`` is that of
         python-adaptive, for two parameters; ``grid`` is even, and four times as fine in brightness as in gamma.
     points : int, optional
-        Points evaluated at most; 100 by default, 10,000 where `tolerance` or `seconds` is given.
+        Points evaluated at most; 100 by default, 10,000 where `tolerance` or `seconds` is given. ``tensor`` needs the
+        9 that it begins with in two parameters, 3 in one, and more at a jump.
     tolerance : float, optional
         The sampling ends where the estimated mean error between the points is at most this; for ``learner2d``, where
         the loss of the learner is.
@@ -64,7 +71,8 @@ class Sensitivity(Evaluation):
     Raises
     ------
     ParameterError
-        For an unknown name, a range that is empty, reversed or leaves the limits, more than two parameters.
+        For an unknown name, a range that is empty, reversed or leaves the limits, more than two parameters, and an own
+        function that cannot be found; at the first images, for one that is not pure.
 
     Notes
     -----
@@ -72,15 +80,21 @@ class Sensitivity(Evaluation):
     white, just above it stays black. A surface that begins at gamma = 0 has both: the one as an edge without area.
     Two parameters of one transform act together; of two transforms, the one that is first in `TRANSFORMS` acts first.
 
-    Metrics: ``mean`` (weighted by area: the mean of the interpolant, not of the points), ``worst``, ``area`` (share of
-    the box where the interpolant is at least `level`), ``max_drop`` (accuracy of the unchanged images minus the worst)
-    and, where the box holds the point that changes nothing, ``robust_box``: the share of the box that lies in the
-    largest axis-parallel box around that point whose grid points are all at least `level`.
+    Metrics: ``mean`` (weighted by area: the mean of the interpolant, not of the points), ``worst`` (at a point),
+    ``area`` (share of the box where the interpolant is at least `level`), ``max_drop`` (accuracy of the unchanged
+    images minus the worst) and, where the box holds the point that changes nothing, ``robust_box``: the share of the
+    box that lies in the largest axis-parallel box around that point whose cells have no corner below `level`.
+
+    The interval of ``mean`` allows for the images and, by an estimate, for what lies between the points. Those of
+    ``area`` and ``robust_box`` are brackets: from the cells whose corners are all surely above `level`, to those that
+    are possibly above, or to the first points that are surely below. All points are judged together (Bonferroni), and
+    drops by the same images before and after.
     """
 
     family = "sensitivity"
+    stops_early = True
 
-    transform: Callable[..., Any] | None
+    transform: Callable[..., Any] | str | None
     ranges: tuple[tuple[str, Range], ...]
     sampler: str
     points: int
@@ -88,11 +102,13 @@ class Sensitivity(Evaluation):
     seconds: float | None
     level: float
     box: Box = field(compare=False, repr=False)
+    function: Callable[..., Any] | None = field(compare=False, repr=False)
+    code: str = field(compare=False, repr=False)
 
     def __init__(
         self,
         *,
-        transform: Callable[..., Any] | None = None,
+        transform: Callable[..., Any] | str | None = None,
         sampler: str = "tensor",
         points: int | None = None,
         tolerance: float | None = None,
@@ -100,16 +116,21 @@ class Sensitivity(Evaluation):
         level: float = 0.9,
         **ranges: Any,
     ) -> None:
-        named = _named_ranges(ranges, own=transform is not None)
+        function = own_function(transform)
+        if callable(function):
+            refuse_taken_names(function, TAKEN, mend="Wrap it in a function whose parameter is called otherwise.")
+        named = named_ranges(ranges, own=function is not None, options=OPTIONS)
         if points is None:
             points = DEFAULT_POINTS if tolerance is None and seconds is None else MOST_POINTS
         values = {"transform": transform, "sampler": sampler, "points": points, "level": level}
         for name, value in {**values, "tolerance": tolerance, "seconds": seconds}.items():
             object.__setattr__(self, name, value)
-        box = make_box(named, _transforms(transform, [name for name, _ in named]))
+        box = make_box(named, transforms_of(function, [name for name, _ in named]))
+        object.__setattr__(self, "function", function)
+        object.__setattr__(self, "code", "" if function is None else own_code(function))
         object.__setattr__(self, "box", box)
         object.__setattr__(self, "ranges", tuple(zip(box.names, box.ranges, strict=True)))
-        self._check()
+        check_sampling(box, sampler, points, tolerance=tolerance, seconds=seconds, level=level)
 
     @classmethod
     def build(cls, **parameters: Any) -> Self:
@@ -123,19 +144,24 @@ class Sensitivity(Evaluation):
 
     @property
     def identified(self) -> bool:
-        """Whether `parameters` say all that outcomes depend on: the code of the user's own transform they do not."""
+        """Whether `parameters` say all that outcomes depend on: not what the user's own transform reads elsewhere."""
         return self.transform is None
 
     def parameters(self) -> dict[str, Any]:
         """Return the ranges and what is not at its default, as builtin values."""
         given: dict[str, Any] = {name: list(ends) for name, ends in self.ranges}
         if self.transform is not None:
-            given = {"transform": _transforms(self.transform, list(given))[0].name, **given}
+            given = {"transform": own_name(self.function), "transform_code": self.code, **given}
         usual = {"sampler": "tensor", "tolerance": None, "seconds": None, "level": 0.9}
         limit = DEFAULT_POINTS if self.tolerance is None and self.seconds is None else MOST_POINTS
         shown = {name: getattr(self, name) for name, value in usual.items() if getattr(self, name) != value}
         numbers = {name: value if name == "sampler" else float(value) for name, value in shown.items()}
         return {**given, **numbers, **({"points": int(self.points)} if self.points != limit else {})}
+
+    def outcome_parameters(self) -> dict[str, Any]:
+        """Return the names and the transform: all else says at which points, or what is made of their outcomes."""
+        own = {name: value for name, value in self.parameters().items() if name.startswith("transform")}
+        return {"names": list(self.box.names), **own}
 
     def check_bounds(self, metrics: Sequence[str]) -> None:
         """Refuse a bound on the robust box where the box does not hold the point that changes nothing."""
@@ -145,26 +171,33 @@ class Sensitivity(Evaluation):
                 "min_robust_box needs a box that holds the point that changes nothing",
                 got=dict(self.ranges),
                 allowed=f"ranges around {known}",
-                mend="The default values of a transform's own parameters are taken for it.",
+                mend="The defaults of a function's parameters are taken for it: give them, and choose ranges around.",
             )
 
     def transforms(self) -> list[Transform]:
         """Return the transforms in the order in which they are applied."""
-        return _transforms(self.transform, self.box.names)
+        return transforms_of(self.function, self.box.names)
 
     def plan(self, subject: Subject, outcomes: Mapping[Block, Outcome]) -> Sequence[Block]:
         """Evaluate every sample unchanged and at the first points; then where the sampler asks, until it is enough."""
         n = len(subject.dataset)
-        first: list[Block] = []
         if not outcomes:
             for transform in self.transforms():
                 transform.check_shape(subject.dataset.images.shape)
-            first = blocks_of(n, IDENTITY)
-        elif self.is_enough(outcomes):
-            return []
-        points = SAMPLERS[self.sampler](self.box, known_points(outcomes), int(self.points))
+            if self.function is not None:
+                try_out(self.transforms()[0], self.box, subject)
+        if early := self._early(subject):
+            return early_blocks(self, subject, outcomes, early, size=POINTS_IN_BLOCK)
+        first = [] if outcomes else blocks_of(n, IDENTITY)
+        points = self.next_points(outcomes)
         chunks = [tuple(points[i : i + POINTS_IN_BLOCK]) for i in range(0, len(points), POINTS_IN_BLOCK)]
         return [*first, *(block for chunk in chunks for block in blocks_of(n, SURFACE, chunk))]
+
+    def next_points(self, outcomes: Mapping[Block, Outcome]) -> Sequence[Point]:
+        """Return the points that the sampler asks for next; none where it is enough."""
+        if outcomes and self.is_enough(outcomes):
+            return []
+        return SAMPLERS[self.sampler](self.box, known_points(outcomes), int(self.points))
 
     def is_enough(self, outcomes: Mapping[Block, Outcome]) -> bool:
         """Return whether the time is over or the estimated error is small enough."""
@@ -185,53 +218,44 @@ class Sensitivity(Evaluation):
         """Classify the samples of a block unchanged, or at each of its points."""
         if block.part == IDENTITY:
             samples = subject.samples(block)
-            labels = subject.classifier.predict(samples.images, batch_size=subject.batch_size)
-            return {"correct": labels == samples.labels}
+            found = {"correct": unchanged(subject, block) == samples.labels}
+            if self.function is not None and self.box.holds_identity:
+                found[UNCHANGED] = left_unchanged(self.transforms()[0], self.box, subject, samples)
+            return found
         return {"correct": correct_at(subject, block, self.transforms(), self.box.names)}
 
     def summarise(
         self, subject: Subject, outcomes: Mapping[Block, Outcome], *, confidence: float
     ) -> tuple[Measurement, ...]:
-        """Reduce to the area-weighted mean, the worst point, the area above the level, the drop and the robust box."""
-        return summarise_surface(self, subject, outcomes, confidence=confidence)
+        """Reduce to the area-weighted mean, the worst point, the area above the level, the drop and the robust box.
 
-    def _check(self) -> None:
-        if self.sampler not in tuple(SAMPLERS):
-            raise unknown_name("sampler", self.sampler, SAMPLERS)
-        check_number("points", self.points, minimum=4, whole=True)
-        check_number("level", self.level, minimum=0.0)
-        if self.level > 1:
-            raise ParameterError("level is out of range", got=self.level, allowed="an accuracy, 0 to 1")
-        for name in ("tolerance", "seconds"):
-            if getattr(self, name) is not None:
-                check_number(name, getattr(self, name), minimum=0.0, above=True)
-                if self.sampler == "grid":
-                    raise ParameterError(f"{name} ends a sampling in rounds; a grid has one", mend="Give points.")
-        if self.sampler == "learner2d" and len(self.ranges) != 2:
-            raise ParameterError("learner2d samples two parameters", got=list(self.box.names), mend="Use 'tensor'.")
+        A measurement that ended early has nothing but the metric of its verdict: of some points, little was seen.
+        """
+        early = self._early(subject)
+        settled = early_verdict(self, subject, outcomes, early) if early else None
+        if settled is None:
+            return summarise_surface(self, subject, outcomes, confidence=confidence)
+        metric, known = settled.threshold.metric, Estimate(settled.value, settled.low, settled.high)
+        return (measured(self, subject, outcomes, metric, known, confidence=confidence, sampled=True, settled=settled),)
 
+    def _early(self, subject: Subject) -> EarlyStop | None:
+        """Return the verdict to stop at: of metrics that are settled point by point, where time does not end it."""
+        early = subject.early
+        return early if early is not None and early.threshold.metric in METRICS and self.seconds is None else None
 
-OPTIONS = tuple(f.name for f in dataclasses.fields(Sensitivity) if f.name not in {"ranges", "box"})
+    def __getstate__(self) -> dict[str, Any]:
+        """Leave out a function that a text names: another process finds it by the text."""
+        by_text = isinstance(self.transform, str)
+        return {name: value for name, value in vars(self).items() if not (by_text and name == "function")}
 
-
-def _named_ranges(ranges: dict[str, Any], *, own: bool) -> list[tuple[str, Any]]:
-    """Return the one or two ranges that are meant, with the default of gamma or brightness where it stands in."""
-    if not own:
-        for name in ranges:
-            if name not in PARAMETERS:
-                raise unknown_name("parameter of the family 'sensitivity'", name, [*PARAMETERS, *OPTIONS])
-        if set(ranges) <= set(DEFAULT_RANGES):
-            ranges = {**DEFAULT_RANGES, **ranges}
-    named = [(name, value) for name, value in ranges.items() if value is not None]
-    if not 1 <= len(named) <= 2:
-        mend = "Give a range for one or two of the transform's parameters." if own else ""
-        raise ParameterError("a surface has one or two parameters", got=[name for name, _ in named], mend=mend)
-    return named
+    def __setstate__(self, state: Mapping[str, Any]) -> None:
+        """Find the function again."""
+        vars(self).update({"function": own_function(state["transform"]), **state})
 
 
-def _transforms(own: Callable[..., Any] | None, names: Sequence[str]) -> list[Transform]:
-    """Return the transforms that have the parameters, in the order in which they are applied."""
-    if own is not None:
-        return [own_transform(own, names)]
-    chosen = {PARAMETERS[name].name for name in names}
-    return [transform for name, transform in TRANSFORMS.items() if name in chosen]
+_MADE = {"ranges", "box", "function", "code"}
+OPTIONS = tuple(f.name for f in dataclasses.fields(Sensitivity) if f.name not in _MADE)
+
+_SETTINGS = ("data", "n", "batch_size", "confidence", "verdict", "inconclusive", "early_stop")
+TAKEN = (*OPTIONS, *_SETTINGS, "transform_code")
+"""Names that a parameter of an own function cannot have: options, and the settings that a requirement brings along."""

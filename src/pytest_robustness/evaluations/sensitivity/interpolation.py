@@ -9,7 +9,7 @@ import numpy as np
 from pytest_robustness.evaluations.sensitivity.mesh import unit_square
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
+NATURAL: dict[str, Callable[[Floats], Floats]] = {"gamma": lambda gamma: np.log(gamma + 0.1)}
+"""Along which scale cubics join the values of a parameter: an exponent acts by its ratio. 0 has its place."""
 
 _AT_ONCE = 4096
 """Places that are interpolated at once: each needs the values on all lines."""
@@ -45,26 +47,30 @@ def interpolator(box: Box, points: Floats, values: Floats, axes: Axes | None) ->
     return lambda places: np.asarray(grid(places), np.float64)
 
 
-def smooth_interpolator(axes: Axes, values: Floats) -> Callable[[Floats], Floats]:
+def smooth_interpolator(axes: Axes, values: Floats, names: Sequence[str] = ()) -> Callable[[Floats], Floats]:
     """Return the monotone cubic interpolant of a grid, from places (..., D) to accuracies (...).
 
     Along an axis it is that of Fritsch & Butland (SIAM J. Sci. Stat. Comput. 5, 1984), which never leaves the range of
-    its two neighbours; on a grid along the second axis first, then along the other.
+    its two neighbours; on a grid along the second axis first, then along the other. A parameter in `NATURAL` is taken
+    on the scale given there.
     """
     from scipy.interpolate import PchipInterpolator
 
+    scales = [NATURAL.get(name, np.asarray) for name in names] or [np.asarray] * len(axes)
+    first, last = scales[0], scales[-1]
     table = values.reshape([len(axis) for axis in axes])
-    along_last = PchipInterpolator(axes[-1], table, axis=-1)
+    along_last = PchipInterpolator(last(np.array(axes[-1])), table, axis=-1)
     if len(axes) == 1:
-        return lambda places: np.asarray(along_last(places[..., 0]), np.float64)
-    knots = np.array(axes[0])
+        return lambda places: np.asarray(along_last(last(places[..., 0])), np.float64)
+    knots = first(np.array(axes[0]))
 
     def crossed(places: Floats) -> Floats:
         """Interpolate along the first axis, for each place between its own values on the lines."""
-        pieces = PchipInterpolator(knots, along_last(places[:, 1]), axis=0).c
-        left = np.clip(np.searchsorted(knots, places[:, 0], side="right") - 1, 0, len(knots) - 2)
+        pieces = PchipInterpolator(knots, along_last(last(places[:, 1])), axis=0).c
+        along = first(places[:, 0])
+        left = np.clip(np.searchsorted(knots, along, side="right") - 1, 0, len(knots) - 2)
         a, b, c, d = pieces[:, left, np.arange(len(places))]
-        step = places[:, 0] - knots[left]
+        step = along - knots[left]
         found: Floats = ((a * step + b) * step + c) * step + d
         return found
 

@@ -45,18 +45,20 @@ class Mesh:
         weights: Floats = np.bincount(self.corners.ravel(), share, minlength=points).astype(np.float64)
         return weights
 
+    def surely(self, low: Floats, level: float) -> NDArray[np.bool_]:
+        """Return the cells (C,) whose corners are all at least `level` by the lower ends of their intervals."""
+        return np.asarray((low[self.corners] >= level).all(axis=1))
+
     def area_above(self, values: Floats, low: Floats, high: Floats, level: float) -> Estimate:
         """Return the share of the box where the interpolant is at least `level`, with a bracket.
 
-        The bracket counts the cells whose corners are all above by the lower ends of their intervals, and those with a
-        corner that is above by the upper ends. The intervals are those of single points, and what happens between the
-        points of a cell is not known: the bracket is a guide, not a bound.
+        The bracket counts the cells that are `surely` above, and those with a corner that is above by the upper end of
+        its interval. What happens between the points of a cell is not known: the bracket is a guide, not a bound.
         """
         inside = (values[self.corners] @ self.blend.T >= level).mean(axis=1)
-        surely = (low[self.corners] >= level).all(axis=1)
         possibly = (high[self.corners] >= level).any(axis=1)
         surely_share, share, possible_share = (
-            float(np.clip((self.sizes * part).sum(), 0.0, 1.0)) for part in (surely, inside, possibly)
+            float(np.clip((self.sizes * part).sum(), 0.0, 1.0)) for part in (self.surely(low, level), inside, possibly)
         )
         return Estimate(share, min(surely_share, share), max(possible_share, share))
 

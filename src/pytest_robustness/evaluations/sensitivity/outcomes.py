@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 IDENTITY, SURFACE = "identity", "surface"
 """Parts: the unchanged images, and the points."""
 
+UNCHANGED = "unchanged"
+"""Which samples an own function leaves as they are, where its parameters have their defaults."""
+
 
 def known_points(outcomes: Outcomes) -> dict[Point, float]:
     """Return the accuracy at each point, in the order of the points."""
@@ -29,12 +32,13 @@ def known_points(outcomes: Outcomes) -> dict[Point, float]:
             correct = outcome.arrays["correct"]
             right[block.points] = right.get(block.points, 0) + np.count_nonzero(correct, axis=1)
             samples[block.points] = samples.get(block.points, 0) + correct.shape[1]
-    found = {
-        point: float(count) / samples[points]
-        for points, counts in right.items()
-        for point, count in zip(points, counts, strict=True)
-    }
-    return dict(sorted(found.items()))
+    found: dict[Point, tuple[int, int]] = {}
+    for points, counts in right.items():
+        for point, count in zip(points, counts.tolist(), strict=True):
+            # Where points are left one by one, several blocks hold the same one.
+            before, n = found.get(point, (0, 0))
+            found[point] = before + count, n + samples[points]
+    return {point: count / n for point, (count, n) in sorted(found.items())}
 
 
 def correct_by_point(outcomes: Outcomes) -> tuple[list[Point], NDArray[np.bool_]]:

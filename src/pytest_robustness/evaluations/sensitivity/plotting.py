@@ -28,13 +28,17 @@ STYLE: Any = {
     "axes.spines.right": False,
     "axes.titlesize": 10,
     "axes.titlelocation": "left",
+    "axes.titlepad": 9,
     "text.parse_math": False,
 }
 
 FINE = 201
 """Places along an axis at which the interpolant is drawn and counted."""
 
-_BLUE, _MUTED = "#2b62b8", "#5d6670"
+CONTOURS = (0.1, 0.3, 0.5, 0.7, 0.9)
+"""Accuracies with a thin line of their own, and a label."""
+
+_BLUE, _MUTED, _DARK = "#2b62b8", "#5d6670", "#1c2127"
 
 
 def plot_surface(surface: Surface, path: str | os.PathLike[str] | None = None) -> Figure:
@@ -73,24 +77,31 @@ def evenly(surface: Surface) -> tuple[list[NDArray[np.float64]], NDArray[np.floa
 
 def _sampled(axes: Axes, surface: Surface) -> None:
     first, second = surface.points.T
-    axes.scatter(second, first, c=surface.accuracies, cmap="cividis", vmin=0, vmax=1, s=12, linewidths=0)
+    size = 14 if len(surface.points) <= 1000 else 6
+    dots = axes.scatter(second, first, c=surface.accuracies, cmap="cividis", vmin=0, vmax=1, s=size, linewidths=0)
+    dots.set(clip_on=False, zorder=3)  # those at the ends of a range lie on the frame
     _mark(axes, surface)
     _label(axes, surface)
-    axes.set_title(f"{len(surface.points):,} sampled points")
+    axes.set_title(f"{len(surface.points):,} sampled points, {surface.n:,} images")
 
 
 def _between(figure: Figure | SubFigure, axes: Axes, surface: Surface) -> None:
+    from matplotlib.patheffects import withStroke
+
     (first, second), values = evenly(surface)
     mesh = axes.pcolormesh(second, first, values, cmap="cividis", vmin=0, vmax=1, shading="nearest", rasterized=True)
-    lines = [step / 10 for step in range(1, 10) if values.min() < step / 10 < values.max()]
+    lines = [share for share in CONTOURS if values.min() < share < values.max() and abs(share - surface.level) > 0.02]
     if lines:
-        drawn = axes.contour(second, first, values, levels=lines, colors="white", linewidths=0.6)
-        axes.clabel(drawn, lines, fmt=lambda value: f"{100 * value:.0f} %", fontsize=7)
+        drawn = axes.contour(second, first, values, levels=lines, colors="white", linewidths=0.7)
+        texts = axes.clabel(drawn, lines, fmt=lambda value: f"{100 * value:.0f} %", fontsize=8)
+        for text in texts:
+            text.set_path_effects([withStroke(linewidth=2, foreground=_DARK)])
     if values.min() < surface.level < values.max():
-        axes.contour(second, first, values, levels=[surface.level], colors="black", linewidths=1.6)
+        axes.contour(second, first, values, levels=[surface.level], colors="black", linewidths=1.8)
     _mark(axes, surface)
     _label(axes, surface)
-    axes.set_title(f"between them; bold: {100 * surface.level:g} %")
+    circle = "; circle: unchanged" if surface.box.holds_identity else ""
+    axes.set_title(f"between them; bold: {100 * surface.level:g} %{circle}")
     bar = figure.colorbar(mesh, ax=axes, format=lambda value, _: f"{100 * value:.0f} %")
     bar.outline.set_visible(False)
 
@@ -108,10 +119,15 @@ def _profile(axes: Axes, surface: Surface) -> None:
 def _histogram(axes: Axes, surface: Surface) -> None:
     _, values = evenly(surface)
     axes.hist(values.ravel(), bins=25, range=(0, 1), weights=np.full(values.size, 1 / values.size), color=_BLUE)
-    axes.axvline(surface.mean(), color="black", linewidth=1.2, label=f"mean {surface.mean():.3f}")
-    axes.axvline(surface.clean, color=_MUTED, linewidth=1.2, linestyle=(0, (4, 3)), label=f"clean {surface.clean:.3f}")
+    mean, clean = (
+        f"{name} {100 * value:.1f} %" for name, value in (("mean", surface.mean()), ("clean", surface.clean))
+    )
+    axes.axvline(surface.mean(), color="black", linewidth=1.2, label=mean)
+    axes.axvline(surface.clean, color=_MUTED, linewidth=1.2, linestyle=(0, (4, 3)), label=clean)
     axes.set(xlabel="accuracy", ylabel="share of the area", xlim=(0, 1))
-    axes.set_title("by area")
+    for axis in (axes.xaxis, axes.yaxis):
+        axis.set_major_formatter(lambda value, _: f"{100 * value:.4g} %")
+    axes.set_title("accuracy by area")
     axes.legend(frameon=False)
 
 

@@ -2,65 +2,81 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pytest_robustness.evaluations.sensitivity.folding import folded_block
+from pytest_robustness.evaluations.sensitivity.folding import fold, folded_block
 from pytest_robustness.transforms.parametric.base import clipped, unit
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
 
     from pytest_robustness.evaluations.base import Block, Subject
+    from pytest_robustness.evaluations.sensitivity.folding import Folded
     from pytest_robustness.transforms.parametric import Transform
 
+    Floats = NDArray[np.float32]
     Labels = NDArray[np.int64]
-    Predict = Callable[[Mapping[str, float]], Labels]
 
 
 def correct_at(
     subject: Subject, block: Block, transforms: Sequence[Transform], names: Sequence[str]
 ) -> NDArray[np.bool_]:
     """Return which samples of a block are classified correctly at each of its points, shape (points, samples)."""
-    predict, labels = predictor(subject, block, transforms), subject.dataset.labels[block.start : block.stop]
-    return np.stack([predict(dict(zip(names, point, strict=True))) == labels for point in block.points])
+    values = [dict(zip(names, point, strict=True)) for point in block.points]
+    found: NDArray[np.bool_] = predicted(subject, block, transforms, values) == subject.dataset.labels[_rows(block)]
+    return found
 
 
-def predictor(subject: Subject, block: Block, transforms: Sequence[Transform]) -> Predict:
-    """Return the function from the values of the parameters to the labels of the samples.
+def predicted(
+    subject: Subject, block: Block, transforms: Sequence[Transform], points: Sequence[Mapping[str, float]]
+) -> Labels:
+    """Return the labels of the samples of a block at each of some points, shape (points, samples).
 
     Images of bytes under transforms of single values go through a table of 256 values; a dense model has its first
     layer summed in advance as well. Everything else is transformed and classified image by image.
     """
-    dataset, (start, stop) = subject.dataset, (block.start, block.stop)
-    images = dataset.images[start:stop]
-    classifier, batch = subject.classifier, subject.batch_size
+    images, ids = subject.dataset.images[_rows(block)], subject.dataset.ids[_rows(block)]
+    classify = partial(subject.classifier.predict, batch_size=subject.batch_size)
+    if images.dtype == np.uint8 and all(transform.curve is not None for transform in transforms):
+        return _looked_up(subject, block, np.stack([value_table(transforms, values) for values in points]))
+    return np.stack([classify(changed_images(images, transforms, v, seed=subject.seed, ids=ids)) for v in points])
 
-    def changed(values: Mapping[str, float]) -> Labels:
-        pixels = changed_images(images, transforms, values, seed=subject.seed, ids=dataset.ids[start:stop])
-        return classifier.predict(pixels, batch_size=batch)
 
-    if images.dtype != np.uint8 or any(transform.curve is None for transform in transforms):
-        return changed
-    folded = folded_block(classifier, dataset, start, stop)
+def unchanged(subject: Subject, block: Block) -> Labels:
+    """Return the labels (samples,) of the unchanged samples of a block; by its folded model where there is one."""
+    images = subject.dataset.images[_rows(block)]
+    if folded := _folded(subject, block):
+        return folded.predict(value_table((), {}))
+    return subject.classifier.predict(images, batch_size=subject.batch_size)
 
-    def looked_up(values: Mapping[str, float]) -> Labels:
-        table = value_table(transforms, values)
-        if table.min() == table.max():
-            # All images have become the same one.
-            one = np.full((1, *images.shape[1:]), table[0], np.float32)
-            return np.repeat(classifier.predict(one, batch_size=batch), len(images))
-        return folded.predict(table) if folded else classifier.predict(table[images], batch_size=batch)
 
-    return looked_up
+def _looked_up(subject: Subject, block: Block, tables: Floats) -> Labels:
+    """Return the labels under each of some tables (P, 256), shape (P, samples)."""
+    if folded := _folded(subject, block):
+        return folded.predict_each(tables)
+    images, batch = subject.dataset.images[_rows(block)], subject.batch_size
+    labels = np.empty((len(tables), len(images)), np.int64)
+    for row, table in enumerate(tables):
+        # Where all images have become the same one, that one is enough.
+        shown = table[images[: 1 if table.min() == table.max() else None]]
+        labels[row] = subject.classifier.predict(shown, batch_size=batch)
+    return labels
+
+
+def _folded(subject: Subject, block: Block) -> Folded | None:
+    if block.rows:
+        return fold(subject.classifier, subject.dataset.images[block.positions])
+    return folded_block(subject.classifier, subject.dataset, block.start, block.stop)
 
 
 def changed_images(
     images: NDArray[Any], transforms: Sequence[Transform], values: Mapping[str, float], *, seed: int, ids: Labels
-) -> NDArray[np.float32]:
+) -> Floats:
     """Return what transforms, one after the other, make of images (N, C, H, W): float32 in [0, 1]."""
     pixels = unit(images)
     for transform in transforms:
@@ -68,7 +84,7 @@ def changed_images(
     return pixels
 
 
-def value_table(transforms: Sequence[Transform], values: Mapping[str, float]) -> NDArray[np.float32]:
+def value_table(transforms: Sequence[Transform], values: Mapping[str, float]) -> Floats:
     """Return what transforms of single values make of the 256 values of a byte, shape (256,)."""
     levels = np.arange(256) / 255.0
     for transform in transforms:
@@ -79,3 +95,7 @@ def value_table(transforms: Sequence[Transform], values: Mapping[str, float]) ->
 
 def _own(transform: Transform, values: Mapping[str, float]) -> dict[str, float]:
     return transform.full({name: values[name] for name in transform.parameters if name in values})
+
+
+def _rows(block: Block) -> Any:
+    return block.positions if block.rows else slice(block.start, block.stop)

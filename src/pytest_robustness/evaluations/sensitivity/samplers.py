@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from pytest_robustness.errors import ParameterError, check_number, unknown_name
 from pytest_robustness.evaluations.sensitivity.tensor import estimated_error, refined
 
 if TYPE_CHECKING:
@@ -25,29 +26,29 @@ ANISOTROPY = {("gamma", "brightness"): 4.0}
 
 def tensor_points(box: Box, known: Known, limit: int) -> list[Point]:
     """Return the points that are new on the refined grid."""
-    axes = axes_of(known) if known else _within(box.start(), limit)
+    axes = axes_of(known) if known else box.start()
     if known:
         axes = refined(box, axes, grid_values(axes, known), limit)
     return [point for point in product(*axes) if point not in known]
 
 
 def grid_points(box: Box, known: Known, limit: int) -> list[Point]:
-    """Return the points of an even grid, all at once; where it begins at a jump, with the limit there in place of it.
-
-    The points of the jump itself lie on an edge without area: they come on top.
-    """
+    """Return the points of an even grid, all at once; where it begins at a jump, with a line for the limit there."""
     if known:
         return []
+    # The jump itself is a line more than the even ones.
+    more = [int(jump) for jump in box.jumps]
     if len(box.names) == 1:
-        lengths = [max(2, limit)]
+        lengths = [limit]
     else:
-        rows = max(2, round(math.sqrt(limit / ANISOTROPY.get((box.names[0], box.names[1]), 1.0))))
-        lengths = [rows, max(2, limit // rows)]
+        rows = round(math.sqrt(limit / ANISOTROPY.get((box.names[0], box.names[1]), 1.0)))
+        rows = min(max(2 + more[0], rows), limit // (2 + more[1]))
+        lengths = [rows, limit // rows]
     starts = box.start()
     axes: list[list[float]] = []
     for i, ((low, high), n) in enumerate(zip(box.ranges, lengths, strict=True)):
         jump = [low] if box.jumps[i] else []
-        axes.append([*jump, *np.linspace(starts[i][len(jump)], high, n).tolist()])
+        axes.append([*jump, *np.linspace(starts[i][len(jump)], high, n - len(jump)).tolist()])
     return list(product(*axes))
 
 
@@ -94,11 +95,20 @@ def estimate(box: Box, known: Known, sampler: str) -> float:
     return estimated_error(box, axes, grid_values(axes, known))
 
 
-def _within(axes: Axes, limit: int) -> Axes:
-    """Return the first axes, without their inner values where the limit does not hold them all."""
-    if math.prod(len(axis) for axis in axes) <= limit:
-        return axes
-    return tuple((axis[0], axis[-1]) for axis in axes)
+def least_points(box: Box, sampler: str) -> int:
+    """Return how many points a sampler begins with at least."""
+    if sampler == "grid":
+        return math.prod(2 + int(jump) for jump in box.jumps)
+    return math.prod(len(axis) for axis in box.start()) if sampler == "tensor" else 2 ** len(box.names)
+
+
+def is_last_round(points: Known, sampler: str, limit: int) -> bool:
+    """Return whether a sampler will ask for no more points, whatever the accuracies at those that it has."""
+    if sampler == "tensor":
+        axes = axes_of(points)
+        size = math.prod(len(axis) for axis in axes)
+        return all(size + size // len(axis) > limit for axis in axes)
+    return sampler == "grid" or len(points) >= limit
 
 
 SAMPLERS: dict[str, Callable[[Box, Known, int], list[Point]]] = {
@@ -106,3 +116,36 @@ SAMPLERS: dict[str, Callable[[Box, Known, int], list[Point]]] = {
     "learner2d": learner_points,
     "grid": grid_points,
 }
+
+
+def check_sampling(
+    box: Box, sampler: str, points: object, *, tolerance: object, seconds: object, level: object
+) -> None:
+    """Refuse what no sampler can do in a box.
+
+    Raises
+    ------
+    ParameterError
+        For an unknown sampler, too few points for the first round, and numbers out of range.
+    """
+    if sampler not in tuple(SAMPLERS):
+        raise unknown_name("sampler", sampler, SAMPLERS)
+    if sampler == "learner2d" and len(box.names) != 2:
+        raise ParameterError("learner2d samples two parameters", got=list(box.names), mend="Use 'tensor'.")
+    check_number("points", points, minimum=1, whole=True)
+    if int(points) < (least := least_points(box, sampler)):  # type: ignore[call-overload]
+        tensor = "It begins with both ends, the value that changes nothing or the middle, and both sides of a jump."
+        raise ParameterError(
+            f"too few points for {sampler}",
+            got=points,
+            allowed=f"{least} or more in this box",
+            mend=tensor if sampler == "tensor" else "",
+        )
+    check_number("level", level, minimum=0.0)
+    if float(level) > 1:  # type: ignore[arg-type]
+        raise ParameterError("level is out of range", got=level, allowed="an accuracy, 0 to 1")
+    for name, limit in (("tolerance", tolerance), ("seconds", seconds)):
+        if limit is not None:
+            check_number(name, limit, minimum=0.0, above=True)
+            if sampler == "grid":
+                raise ParameterError(f"{name} ends a sampling in rounds; a grid has one", mend="Give points.")

@@ -81,7 +81,8 @@ class Surface:
             Values of each parameter, of shapes that fit each other.
         smooth : bool
             Whether points on a grid are joined by monotone cubics, which have about two thirds of the error; else it
-            is the bilinear interpolant that the metrics are of. Between scattered points it is linear in triangles.
+            is the bilinear interpolant that the metrics are of. Along gamma the cubics are those of its logarithm.
+            Between scattered points it is linear in triangles.
 
         Returns
         -------
@@ -101,7 +102,7 @@ class Surface:
                 raise ParameterError(f"{name} lies outside the box", got=value.tolist(), allowed=f"{low:g} to {high:g}")
         stacked = np.stack(values, axis=-1)
         if smooth and self.axes is not None:
-            return smooth_interpolator(self.axes, self.accuracies)(stacked)
+            return smooth_interpolator(self.axes, self.accuracies, self.names)(stacked)
         return interpolator(self.box, self.points, self.accuracies, self.axes)(stacked)
 
     def mean(self) -> float:
