@@ -152,8 +152,11 @@ def _lines(measurement: Measurement, surface: Surface) -> list[str]:
     from pytest_robustness.scorecard.format import metric_label
 
     metrics = (measurement, *measurement.others)
-    rows = [(metric_label(m.family, m.metric), m.value, f"[{m.low:.4f}, {m.high:.4f}]") for m in metrics]
-    headers = ("sensitivity", "value", f"{100 * measurement.confidence:g} % interval")
+    rows = [
+        (metric_label(m.family, m.metric), m.value, f"[{m.low:.4f}, {m.high:.4f}]{' bracket' * m.bracket}")
+        for m in metrics
+    ]
+    headers = ("sensitivity", "value", measurement.ends)
     lines = tabulate(rows, headers=headers, floatfmt=".4f").splitlines()
     for word, place in (("best", surface.accuracies.argmax()), ("worst", surface.accuracies.argmin())):
         lines.append(f"{word}: {surface.accuracies[place]:.4f} at {_at(surface, surface.points[place])}")
@@ -162,7 +165,7 @@ def _lines(measurement: Measurement, surface: Surface) -> list[str]:
         inside = ", ".join(f"{name} {low:.4g} to {high:.4g}" for name, (low, high) in named)
         lines.append(f"robust box, accuracy at least {surface.level:g}: {inside}")
     lines.append(f"{len(surface.points):,} points, {measurement.n:,} images, {measurement.seconds:.1f} s")
-    return [*lines, *(f"note: {warning}" for warning in measurement.warnings)]
+    return [*lines, *(f"note: {text}" for text in (*measurement.warnings, *measurement.doubts))]
 
 
 def _at(surface: Surface, point: Any) -> str:

@@ -116,7 +116,7 @@ def unknown_name(kind: str, got: object, allowed: Iterable[str], *, mend: str = 
 def check_number(name: str, value: object, *, minimum: float, whole: bool = False, above: bool = False) -> None:
     """Raise ParameterError unless `value` is finite, at least (or `above`) `minimum`, and an int where `whole`."""
     kind = "a whole number" if whole else "a finite number"
-    allowed = f"{kind} {'greater than' if above else 'of at least'} {minimum:g}"
+    allowed = kind if minimum == -math.inf else f"{kind} {'greater than' if above else 'of at least'} {minimum:g}"
     # numpy registers its scalars with these classes, so that np.float32(0.1) is as good as 0.1.
     number = value if isinstance(value, Integral if whole else Real) and not isinstance(value, bool) else math.nan
     if not math.isfinite(number) or number < minimum or (above and number == minimum):

@@ -142,6 +142,28 @@ def test_a_process_that_is_lost_is_an_error_and_the_next_run_works(net, dataset)
     assert measured(net, dataset, Accuracy(), "processes:2").n == len(dataset)
 
 
+class Fickle(nn.Module):
+    """Can be sent, but not read."""
+
+    def forward(self, images):
+        return images.flatten(1)[:, :4]
+
+    def __setstate__(self, state):
+        raise AttributeError("version mismatch")
+
+
+def test_a_model_that_cannot_be_read_in_a_worker(dataset):
+    with pytest.raises(EvaluationError, match=r"cannot be read in another process: got 'AttributeError: version mis"):
+        measured(Fickle(), dataset, Accuracy(), "processes:2")
+
+
+def test_a_pool_that_is_shut_down(net, dataset):
+    pool = ThreadPoolExecutor(1)
+    pool.shutdown()
+    with pytest.raises(EvaluationError, match=r"the executor takes no work: got 'RuntimeError.*not shut down"):
+        measured(net, dataset, Accuracy(), pool)
+
+
 def test_threads_count_their_own_passes(net, dataset):
     with ThreadPoolExecutor(3) as pool:
         found = measured(net, dataset, Accuracy(), pool)

@@ -127,9 +127,9 @@ def washes(strength):
         return (images * (1 - by * strength)).astype("float32")
     return wash
 
-@pytest.mark.sensitivity(transform=washes(0.5), by=(0, 1), points=5, n=40, min_mean=0.2)
-@pytest.mark.sensitivity(transform=washes(0.9), by=(0, 1), points=5, n=40, min_mean=0.2)
-@pytest.mark.sensitivity(transform=lambda images, by=0.0: images * (1 - by), by=(0, 1), points=5, n=40, min_mean=0.2)
+@pytest.mark.sensitivity(transform=washes(0.5), by=(0, 1), points=9, n=40, min_mean=0.2)
+@pytest.mark.sensitivity(transform=washes(0.9), by=(0, 1), points=9, n=40, min_mean=0.2)
+@pytest.mark.sensitivity(transform=lambda images, by=0.0: images * (1 - by), by=(0, 1), points=9, n=40, min_mean=0.2)
 def test_marked(): ...
 """
     run_apart(source, "-n1", "--robustness-report=many.json").assert_outcomes(passed=1)

@@ -44,6 +44,6 @@ def test_good_points_are_left(rows):
 
 
 def test_two_bounds_want_all(rows):
-    marker = "sensitivity(points=9, min_worst=0.5, max_drop=0.4, early_stop=0.05)"
+    marker = "sensitivity(points=16, min_worst=0.5, max_drop=0.4, early_stop=0.05)"
     found, _ = rows(marker, passed=True)
     assert len(found) == 5

@@ -24,6 +24,7 @@ from pytest_robustness.errors import EvaluationError, RobustnessError, check_num
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from concurrent.futures import Executor as Futures
+    from concurrent.futures import Future
     from types import ModuleType
 
     from pytest_robustness.evaluations import Block, Evaluation, Outcome, Subject
@@ -138,8 +139,10 @@ class ProcessExecutor(FuturesExecutor):
 
 
 def _answers(pool: Futures, work: Work, blocks: list[Block]) -> Iterator[tuple[Block, Outcome | Unknown]]:
-    futures = {pool.submit(run_remotely, work, block): block for block in blocks}
+    futures: dict[Future[Outcome | Unknown], Block] = {}
     try:
+        for block in blocks:
+            futures[_submitted(pool, work, block)] = block
         for future in as_completed(futures):
             yield futures[future], future.result()
     except BrokenExecutor as error:
@@ -154,6 +157,18 @@ def _answers(pool: Futures, work: Work, blocks: list[Block]) -> Iterator[tuple[B
             future.cancel()
 
 
+def _submitted(pool: Futures, work: Work, block: Block) -> Future[Outcome | Unknown]:
+    try:
+        return pool.submit(run_remotely, work, block)
+    except BrokenExecutor:
+        raise
+    except RuntimeError as error:
+        mend = "Give an executor that is not shut down."
+        raise EvaluationError(
+            "the executor takes no work", got=f"{type(error).__name__}: {error}", mend=mend
+        ) from error
+
+
 def _begin(folder: str, path: tuple[str, ...]) -> None:
     """Look for modules and files where the process does that asks."""
     os.chdir(folder)
@@ -166,6 +181,14 @@ def run_remotely(work: Work, block: Block) -> Outcome | Unknown:
         evaluation, subject = _unpacked(work)
     except ModuleNotFoundError as error:
         return Unknown(error.name or "")
+    except RobustnessError:
+        raise
+    except Exception as error:
+        raise EvaluationError(
+            "the model or the evaluation cannot be read in another process",
+            got=f"{type(error).__name__}: {error}",
+            mend=MEND,
+        ) from error
     return timed_block(evaluation, subject, block)
 
 

@@ -73,6 +73,8 @@ class Measurement:
         Why the value may only look good. A gate that such a measurement would pass is inconclusive.
     sampled : bool
         Whether even all of the data is but a sample of what the metric is about, so that intervals decide.
+    bracket : bool
+        Whether `low` and `high` are no interval but from what is surely there to what possibly is.
     noise_floor : float
         What a perfect model would show by chance at this n, at most; no smaller bound on the metric can be met.
     details : mapping
@@ -105,6 +107,7 @@ class Measurement:
     faults: tuple[str, ...] = ()
     doubts: tuple[str, ...] = ()
     sampled: bool = False
+    bracket: bool = False
     noise_floor: float = 0.0
     details: Mapping[str, Any] = field(default_factory=dict)
     settled: Settled | None = None
@@ -118,6 +121,11 @@ class Measurement:
         """Short stable text that says what was measured, with what: ``adversarial(attack=pgd, eps=0.1).accuracy``."""
         inside = ", ".join(f"{key}={_plain(value)}" for key, value in self.parameters.items() if value is not None)
         return f"{self.family}({inside}).{self.metric}"
+
+    @property
+    def ends(self) -> str:
+        """What `low` and `high` are, in words: ``95 % interval``, or ``bracket``."""
+        return "bracket" if self.bracket else f"{self.confidence * 100:g} % interval"
 
     @property
     def worst_part(self) -> Part | None:

@@ -88,15 +88,19 @@ def measured(
     faults: Iterable[str] = (),
     doubts: Iterable[str] = (),
     sampled: bool = False,
+    bracket: bool = False,
     settled: Settled | None = None,
     samples: Mapping[str, NDArray[Any]] | None = None,
 ) -> Measurement:
     """Make a measurement of `metric` whose cost is that of all the outcomes.
 
-    One that ended early has the value and the interval of its verdict instead of `estimate`.
+    One that ended early has the value and the interval of its verdict instead of `estimate`, at the level of the
+    sequential test where there was one.
     """
     if settled is not None:
         estimate = Estimate(settled.value, settled.low, settled.high)
+        if subject.early is not None and subject.early.alpha:
+            confidence = 1 - subject.early.alpha
     return Measurement(
         family=evaluation.family,
         metric=metric,
@@ -117,6 +121,7 @@ def measured(
         faults=tuple(faults),
         doubts=tuple(doubts),
         sampled=sampled,
+        bracket=bracket,
         details=details or {},
         settled=settled,
         samples=samples or {},

@@ -90,7 +90,7 @@ def _point(m: Measurement, t: Threshold) -> Verdict:
 
 
 def _verify(m: Measurement, t: Threshold) -> Verdict:
-    interval = f"{m.confidence * 100:g} % interval [{m.low:.4g}, {m.high:.4g}]"
+    interval = f"{m.ends} [{m.low:.4g}, {m.high:.4g}]"
     good, bad = (m.low, m.high) if t.wants_high else (m.high, m.low)
     if holds(good, t.op, t.bound):
         return Verdict("passed", f"{interval} lies wholly {t.op} {t.bound:g}")

@@ -290,12 +290,20 @@ def test_where_random_ink_costs_nothing_no_map_is_blamed(run):
 
 def test_few_samples_are_told_from_a_poor_map():
     drop, cost, used = Estimate(0.2, -0.1, 0.5), Estimate(0.5, 0.3, 0.7), IntegratedGradients()
-    (told,) = doubts(drop, cost, used, n=12)
+    (told,) = doubts(drop, cost, used, 0.0, n=12)
     assert told.startswith("12 samples do not show that the map costs more than random ink (0.2 [-0.1, 0.5]): measure")
     assert "map='occlusion'" in told
-    assert "size=2, stride=1" in doubts(drop, cost, Occlusion(), n=12)[0]
-    assert not doubts(drop, Estimate(0.1, 0.02, 0.2), used, n=12)
-    assert not doubts(Estimate(0.2, 0.01, 0.4), cost, used, n=12)
+    assert "size=2, stride=1" in doubts(drop, cost, Occlusion(), 0.0, n=12)[0]
+    assert not doubts(drop, Estimate(0.1, 0.02, 0.2), used, 0.0, n=12)
+    assert not doubts(Estimate(0.2, 0.01, 0.4), cost, used, 0.0, n=12)
+
+
+def test_a_map_that_compares_with_something_else_than_the_mask_is_told_so():
+    drop, cost = Estimate(-0.2, -0.3, -0.1), Estimate(0.5, 0.3, 0.7)
+    assert "use baseline=1.0, which pixels are masked by" in doubts(drop, cost, IntegratedGradients(), 1.0, n=50)[0]
+    assert "use value='mean', which pixels are masked by" in doubts(drop, cost, Occlusion(), "mean", n=50)[0]
+    (told,) = doubts(drop, cost, IntegratedGradients(baseline=1.0), 1.0, n=50)
+    assert "use another map, such as map='occlusion', value=1.0" in told
 
 
 def test_chance_does_not_cast_doubt_on_a_map_nor_clear_one():
@@ -314,7 +322,7 @@ def test_chance_does_not_cast_doubt_on_a_map_nor_clear_one():
         rows = rng.choice(600, 60, replace=False)
         cost = difference(clean[rows], control[rows], 0.95)
         for name, hits in (("salient", left), ("chance", as_bad)):
-            told[name] += bool(doubts(difference(control[rows], hits[rows], 0.95), cost, used, n=60))
+            told[name] += bool(doubts(difference(control[rows], hits[rows], 0.95), cost, used, 0.0, n=60))
     assert told["salient"] == 0
     assert told["chance"] >= 180
 

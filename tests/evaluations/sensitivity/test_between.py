@@ -137,7 +137,8 @@ def test_a_mean_does_not_pass_at_few_points_that_happen_to_be_good():
     assert mean.value == pytest.approx(1.0)
     assert mean.low < 0.81
     assert judge(mean, Threshold("mean", ">=", 0.85)).decision == "inconclusive"
-    assert any("few points" in warning for warning in mean.warnings)
+    assert all("few points" in doubt for doubt in mean.doubts)
+    assert mean.doubts
     assert mean.details["between"] == pytest.approx(1 - mean.low, abs=0.01)
 
 
@@ -172,3 +173,41 @@ def _truth(cache={}):  # noqa: B006
         weights = grid_mesh(tuple(tuple(line.tolist()) for line in lines)).weights(61 * 61)
         cache["truth"] = float(weights @ values), data
     return cache["truth"]
+
+
+class Turns(OfImages):
+    """Right at three angles, and hardly anywhere between them."""
+
+    surface = staticmethod(lambda brightness: 0.3 + 0.7 * (np.cos(10 * np.pi * brightness) > 0.95))
+
+
+def test_nothing_passes_by_a_few_points_that_happen_to_be_good():
+    found = measured(Turns(gamma=None, brightness=(-0.2, 0.2), points=3, level=0.9))
+    bounds = [("mean", ">=", 0.7), ("area", ">=", 1.0), ("robust_box", ">=", 1.0), ("worst", ">=", 0.9)]
+    for metric, op, bound in [*bounds, ("max_drop", "<=", 0.1)]:
+        verdict = judge(found[metric], Threshold(metric, op, bound))
+        assert verdict.decision == "inconclusive", metric
+        assert "few points" in verdict.reason or metric == "mean"
+    assert (
+        "bracket [1, 1] lies wholly >= 1, but few points: what lies"
+        in judge(found["area"], Threshold("area", ">=", 1.0)).reason
+    )
+    assert "few points: 3 values of a parameter do not show" in found["worst"].doubts[0]
+    assert found["mean"].ends == "95 % interval"
+    enough = measured(Turns(gamma=None, brightness=(-0.2, 0.2), points=40, level=0.9))
+    assert judge(enough["worst"], Threshold("worst", ">=", 0.9)).decision == "failed"
+
+
+class Ridge(OfImages):
+    """Good around the unchanged images alone, which an even grid leaves out."""
+
+    surface = staticmethod(
+        lambda gamma, brightness: 1.0 - 0.8 * ((np.abs(brightness) > 0.02) | (np.abs(gamma - 1) > 0.02))
+    )
+
+
+@pytest.mark.parametrize("sampler", ["grid", "learner2d", "tensor"])
+def test_the_area_is_possibly_as_large_as_the_box_around_what_is_known(sampler):
+    found = measured(Ridge(gamma=(0.5, 2.0), brightness=(-0.2, 0.2), points=16, sampler=sampler, level=0.9))
+    assert found["area"].high >= found["robust_box"].high > 0
+    assert judge(found["area"], Threshold("area", ">=", 0.001)).decision == "inconclusive"

@@ -201,7 +201,7 @@ class Saliency(Evaluation):
         parts = {"accuracy": control_parts(hits, labels, confidence)}
         used = self.map_of(subject.classifier)
         cost = difference(hits["prediction"], hits["random_ink"], confidence)
-        unsure = {"accuracy": doubts(estimates["excess_drop"], cost, used, n=len(labels))}
+        unsure = {"accuracy": doubts(estimates["excess_drop"], cost, used, self.mask, n=len(labels))}
         unsure["excess_drop"] = unsure["accuracy"]
         details: dict[str, Any] = {"saliency_examples": examples(self, subject, outcomes)}
         if self.curves:
@@ -211,7 +211,7 @@ class Saliency(Evaluation):
                 estimates[f"{metric}_area"] = areas[metric]
                 parts[f"{metric}_area"] = [Part("random_ink", *areas[control], n=len(labels))]
             beyond, cost = (area_difference(*pair, _pixels(subject), confidence) for pair in deletion_pairs(curves))
-            unsure["deletion_area"] = doubts(beyond, cost, used, n=len(labels), whole=True)
+            unsure["deletion_area"] = doubts(beyond, cost, used, self.mask, n=len(labels), whole=True)
             details["saliency_curves"] = curve_details(self, subject, used, curves)
         silent = gather(outcomes, "silent")
         warnings = self._warnings(subject, silent)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from pytest_robustness.evaluations.measurement import Part
     from pytest_robustness.saliency import SaliencyMap
+    from pytest_robustness.saliency.masking import Mask
 
 COST = 0.02
 """Accuracy that masking random ink must surely cost before a map that finds no more is doubted."""
@@ -37,7 +38,9 @@ def difference(more: NDArray[np.bool_], less: NDArray[np.bool_], confidence: flo
     return Estimate(float(more.mean() - less.mean()), 2 * low - 1, 2 * high - 1)
 
 
-def doubts(beyond: Estimate, cost: Estimate, used: SaliencyMap, *, n: int, whole: bool = False) -> list[str]:
+def doubts(
+    beyond: Estimate, cost: Estimate, used: SaliencyMap, mask: Mask, *, n: int, whole: bool = False
+) -> list[str]:
     """Return why a map cannot be trusted to have found what matters: it is not shown to cost more than random ink.
 
     Where random ink costs next to nothing, there may be nothing to find, and no map is blamed for it.
@@ -49,6 +52,8 @@ def doubts(beyond: Estimate, cost: Estimate, used: SaliencyMap, *, n: int, whole
     cost : Estimate
         The accuracy that random ink costs.
     used : SaliencyMap
+    mask : float or str
+        What pixels were masked by.
     n : int
         Samples.
     whole : bool
@@ -57,18 +62,22 @@ def doubts(beyond: Estimate, cost: Estimate, used: SaliencyMap, *, n: int, whole
     if beyond.low > 0 or cost.low <= COST:
         return []
     interval = f"{beyond.value:.2g} [{beyond.low:.2g}, {beyond.high:.2g}]"
-    other = f"another map, such as {_other(used)}" + ("" if whole else ", or a smaller fraction")
+    other = _other(used, mask) + ("" if whole else ", or a smaller fraction")
     if beyond.value > 0:
         text = f"{n} samples do not show that the map costs more than random ink ({interval})"
         return [f"{text}: measure more of them, or use {other}"]
     return [f"masking as many random ink pixels costs as much, the map finds no more ({interval}): use {other}"]
 
 
-def _other(used: SaliencyMap) -> str:
-    """Name a map that may find more."""
+def _other(used: SaliencyMap, mask: Mask) -> str:
+    """Name a map that may find more: this one with what pixels are masked by, or another one."""
+    for option in ("baseline", "value"):
+        if getattr(used, option, mask) != mask:
+            return f"{option}={mask!r}, which pixels are masked by"
     if used.needs != "gradients":
-        return "map='occlusion', size=2, stride=1"
-    return "map='occlusion'" if used.name == "integrated-gradients" else "map='auto'"
+        return "another map, such as map='occlusion', size=2, stride=1"
+    other = f"map='occlusion', value={mask!r}" if used.name == "integrated-gradients" else "map='auto'"
+    return f"another map, such as {other}"
 
 
 def faults(silent: NDArray[np.bool_], needs: str) -> list[str]:

@@ -6,24 +6,31 @@ the points, and what the mean would be with half of the lines or points), and wh
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from pytest_robustness.evaluations.sensitivity.interpolation import interpolator
 from pytest_robustness.evaluations.sensitivity.mesh import triangle_mesh, unit_square
-from pytest_robustness.evaluations.sensitivity.tensor import estimated_error, trapezoid
+from pytest_robustness.evaluations.sensitivity.tensor import LEAST_LINES, coarsest, estimated_error, trapezoid
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
-    from pytest_robustness.evaluations.sensitivity.box import Axes, Box
+    from pytest_robustness.evaluations.sensitivity.box import Axes, Box, Point
 
     Floats = NDArray[np.float64]
 
+FEW = 0.05
+"""Error of the mean from which on the points are called few."""
+
 SAG = 4.0
-"""Second derivative, in units of the axis, that a surface may have along an axis unseen by its ends and one line
-between: that of an accuracy that falls by one half and rises again. It is less in proportion where more lines look."""
+"""Second derivative, in units of the axis, that is allowed for along an axis unseen by its ends and one line between:
+that of an accuracy that falls by one half over the axis and rises again. It is less in proportion where more lines
+look. Surfaces that rise and fall several times can bend more: see `LEAST_LINES`."""
 
 MARGIN = 1.5
 """Times what was seen: where a surface jumps, half of the lines show little more than what all of them miss."""
@@ -49,6 +56,26 @@ def mean_error(box: Box, points: Floats, values: Floats, axes: Axes | None) -> f
     if axes is None:
         return min(1.0, _of_triangles(box, points, values))
     return min(1.0, _of_grid(box, axes, values.reshape([len(axis) for axis in axes])))
+
+
+def few_points(box: Box, points: Sequence[Point], axes: Axes | None, between: float = 0.0) -> str:
+    """Return why nothing should pass by so few points; empty where there are enough.
+
+    Parameters
+    ----------
+    box : Box
+    points : sequence of Point
+    axes : tuple of tuple of float, optional
+        Of the grid that the points lie on; None for scattered points, whose number a square grid would have.
+    between : float
+        The `mean_error`, where it is known.
+    """
+    if between > FEW:
+        return f"few points: what lies between them may move the mean by {between:.2g}; give more points"
+    lines = coarsest(box, axes) if axes is not None else math.isqrt(len(points))
+    if lines >= LEAST_LINES[len(box.names)]:
+        return ""
+    return f"few points: {lines} values of a parameter do not show what lies between them; give more points"
 
 
 def _of_grid(box: Box, axes: Axes, table: Floats) -> float:

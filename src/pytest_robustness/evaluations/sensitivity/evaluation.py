@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from pytest_robustness.errors import ParameterError
 from pytest_robustness.evaluations.base import Arrays, Block, Evaluation, Outcome, Subject, blocks_of
+from pytest_robustness.evaluations.sensitivity.between import few_points
 from pytest_robustness.evaluations.sensitivity.box import Box, Range, make_box
 from pytest_robustness.evaluations.sensitivity.outcomes import IDENTITY, SURFACE, UNCHANGED, known_points
 from pytest_robustness.evaluations.sensitivity.own import left_unchanged, own_code, own_function, own_name, try_out
@@ -17,6 +18,7 @@ from pytest_robustness.evaluations.sensitivity.ranges import named_ranges, trans
 from pytest_robustness.evaluations.sensitivity.samplers import SAMPLERS, axes_of, check_sampling, estimate
 from pytest_robustness.evaluations.sensitivity.stopping import early_blocks, early_verdict
 from pytest_robustness.evaluations.sensitivity.summary import summarise_surface
+from pytest_robustness.evaluations.sensitivity.tensor import LEAST_LINES, coarsest
 from pytest_robustness.evaluations.summaries import Estimate, measured
 from pytest_robustness.transforms.parametric import PARAMETERS, Transform, refuse_taken_names
 
@@ -25,10 +27,7 @@ if TYPE_CHECKING:
 
     from pytest_robustness.evaluations.early import EarlyStop
     from pytest_robustness.evaluations.measurement import Measurement
-    from pytest_robustness.evaluations.sensitivity.box import Point
-
-LEAST_LINES = {1: 9, 2: 5}
-"""Values of each of so many parameters that a grid has before a tolerance may end the sampling."""
+from pytest_robustness.evaluations.sensitivity.box import Point
 
 DEFAULT_POINTS = 100
 
@@ -207,7 +206,7 @@ class Sensitivity(Evaluation):
             return False
         # Where the first few points happen to lie on a line, the estimate is 0 whatever lies between.
         known = known_points(outcomes)
-        seen = self.sampler != "tensor" or all(len(axis) >= LEAST_LINES[len(self.box.names)] for axis in axes_of(known))
+        seen = self.sampler != "tensor" or coarsest(self.box, axes_of(known)) >= LEAST_LINES[len(self.box.names)]
         return seen and self.estimated_error(outcomes) <= self.tolerance
 
     def estimated_error(self, outcomes: Mapping[Block, Outcome]) -> float:
@@ -235,8 +234,21 @@ class Sensitivity(Evaluation):
         settled = early_verdict(self, subject, outcomes, early) if early else None
         if settled is None:
             return summarise_surface(self, subject, outcomes, confidence=confidence)
-        metric, known = settled.threshold.metric, Estimate(settled.value, settled.low, settled.high)
-        return (measured(self, subject, outcomes, metric, known, confidence=confidence, sampled=True, settled=settled),)
+        known = known_points(outcomes)
+        few = few_points(self.box, list(known), None if self.sampler == "learner2d" else axes_of(known))
+        return (
+            measured(
+                self,
+                subject,
+                outcomes,
+                settled.threshold.metric,
+                Estimate(settled.value, settled.low, settled.high),
+                confidence=confidence,
+                doubts=[few] if few else [],
+                sampled=True,
+                settled=settled,
+            ),
+        )
 
     def _early(self, subject: Subject) -> EarlyStop | None:
         """Return the verdict to stop at: of metrics that are settled point by point, where time does not end it."""

@@ -13,7 +13,7 @@ from pytest_robustness.evaluations.summaries import Estimate
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
-    from pytest_robustness.evaluations.sensitivity.box import Axes, Box
+    from pytest_robustness.evaluations.sensitivity.box import Axes, Box, Point
 
     Floats = NDArray[np.float64]
 
@@ -49,17 +49,24 @@ class Mesh:
         """Return the cells (C,) whose corners are all at least `level` by the lower ends of their intervals."""
         return np.asarray((low[self.corners] >= level).all(axis=1))
 
+    def possibly(self, high: Floats, level: float) -> NDArray[np.bool_]:
+        """Return the cells (C,) with a corner that is at least `level` by the upper end of its interval."""
+        return np.asarray((high[self.corners] >= level).any(axis=1))
+
+    def holding(self, points: Floats, place: Point) -> NDArray[np.bool_]:
+        """Return the cells (C,) that hold a place, on their edges too; of triangles those whose frames do."""
+        corners = points[self.corners]
+        return np.asarray(((corners.min(axis=1) <= place) & (place <= corners.max(axis=1))).all(axis=1))
+
     def area_above(self, values: Floats, low: Floats, high: Floats, level: float) -> Estimate:
         """Return the share of the box where the interpolant is at least `level`, with a bracket.
 
-        The bracket counts the cells that are `surely` above, and those with a corner that is above by the upper end of
-        its interval. What happens between the points of a cell is not known: the bracket is a guide, not a bound.
+        The bracket counts the cells that are `surely` above, and those that are `possibly`. What happens
+        between the points of a cell is not known: the bracket is a guide, not a bound.
         """
         inside = (values[self.corners] @ self.blend.T >= level).mean(axis=1)
-        possibly = (high[self.corners] >= level).any(axis=1)
-        surely_share, share, possible_share = (
-            float(np.clip((self.sizes * part).sum(), 0.0, 1.0)) for part in (self.surely(low, level), inside, possibly)
-        )
+        parts = self.surely(low, level), inside, self.possibly(high, level)
+        surely_share, share, possible_share = (float(np.clip((self.sizes * part).sum(), 0.0, 1.0)) for part in parts)
         return Estimate(share, min(surely_share, share), max(possible_share, share))
 
 

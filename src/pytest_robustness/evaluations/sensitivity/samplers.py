@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pytest_robustness.errors import ParameterError, check_number, unknown_name
-from pytest_robustness.evaluations.sensitivity.tensor import estimated_error, refined
+from pytest_robustness.evaluations.sensitivity.tensor import LEAST_LINES, estimated_error, refined
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -42,7 +42,9 @@ def grid_points(box: Box, known: Known, limit: int) -> list[Point]:
         lengths = [limit]
     else:
         rows = round(math.sqrt(limit / ANISOTROPY.get((box.names[0], box.names[1]), 1.0)))
-        rows = min(max(2 + more[0], rows), limit // (2 + more[1]))
+        # Lines enough along both, where the points are.
+        fewest = min(LEAST_LINES[2], math.isqrt(limit))
+        rows = min(max(fewest + more[0], rows), limit // (fewest + more[1]))
         lengths = [rows, limit // rows]
     starts = box.start()
     axes: list[list[float]] = []

@@ -9,7 +9,7 @@ import numpy as np
 
 from pytest_robustness.evaluations.base import gather
 from pytest_robustness.evaluations.measurement import Part
-from pytest_robustness.evaluations.sensitivity.between import mean_error
+from pytest_robustness.evaluations.sensitivity.between import few_points, mean_error
 from pytest_robustness.evaluations.sensitivity.cells import with_corners, without_points, without_triangles
 from pytest_robustness.evaluations.sensitivity.drop import largest_drop
 from pytest_robustness.evaluations.sensitivity.interpolation import interpolator, with_lines
@@ -32,11 +32,14 @@ if TYPE_CHECKING:
 
     Floats = NDArray[np.float64]
 
+BRACKETS = ("area", "robust_box")
+"""Metrics whose ends are not those of an interval: from what is surely there to what possibly is."""
+
+OF_POINTS = ("worst", "max_drop")
+"""Metrics of single points, and not of what lies between them."""
+
 REGULAR = 33
 """Lines along each axis of the grid on which scattered points are looked at."""
-
-FEW = 0.05
-"""From which error of the mean on the points are called few."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,8 +100,11 @@ def summarise_surface(
         details["mean"] |= {"identity": None, "without": {"robust_box": _changed_by_defaults(evaluation)}}
     elif evaluation.box.holds_identity and evaluation.box.identity is not None:
         robust, estimates["robust_box"] = robust_box(found, evaluation.level)
+        estimates["area"] = _area_around(found, estimates, evaluation.level)
         ranges = robust.ranges and [list(ends) for ends in robust.ranges]
         details["robust_box"] = {"parameters": list(found.box.names), "ranges": ranges, "level": evaluation.level}
+    few = few_points(found.box, points, found.axes)
+    moved = few_points(found.box, points, found.axes, details["mean"]["between"])
     parts = [
         Part(found.box.named(point), float(value), float(low), float(high), n=correct.shape[1])
         for point, value, low, high in zip(points, found.values, found.low, found.high, strict=True)
@@ -114,7 +120,9 @@ def summarise_surface(
             parts=parts if metric in {"mean", "worst"} else (),
             details=details.get(metric),
             warnings=_warnings(evaluation, details["mean"]) if metric == "mean" else (),
+            doubts=filter(None, [few if metric in OF_POINTS else moved]),
             sampled=True,
+            bracket=metric in BRACKETS,
         )
         for metric, estimate in estimates.items()
     )
@@ -172,6 +180,20 @@ def robust_box(found: Sampled, level: float) -> tuple[RobustBox, Estimate]:
     return value, Estimate(value.share, min(low, value.share), max(high, value.share))
 
 
+def _area_around(found: Sampled, estimates: Mapping[str, Estimate], level: float) -> Estimate:
+    """Return the area with what is known of the unchanged images, which a sampler may have left out.
+
+    The cells that hold their point are possibly above where the unchanged images are, and the area is at least as
+    large as the robust box may be.
+    """
+    area, identity = estimates["area"], found.box.identity
+    if identity is None or found.clean_most < level:
+        return area
+    possible = found.mesh.possibly(found.most, level) | found.mesh.holding(np.array(found.points), identity)
+    share = min(1.0, float(found.mesh.sizes[possible].sum()))
+    return area._replace(high=max(area.high, share, estimates["robust_box"].high))
+
+
 def _intervals(counts: NDArray[np.int64], n: int, confidence: float) -> tuple[Floats, Floats]:
     ends = {int(k): binomial_interval(int(k), n, confidence=confidence) for k in np.unique(counts)}
     low, high = np.array([ends[int(k)] for k in counts]).T
@@ -225,11 +247,6 @@ def _details(evaluation: Sensitivity, found: Sampled, outcomes: Mapping[Block, O
 
 def _warnings(evaluation: Sensitivity, details: Mapping[str, Any]) -> list[str]:
     found = []
-    if details["between"] > FEW:
-        text = (
-            f"few points: what lies between them may move the mean by {details['between']:.2g}, as its interval allows"
-        )
-        found.append(text)
     if evaluation.seconds is not None:
         found.append("the sampling ended by time: another run may have other points")
     error, tolerance = details["estimated_error"], evaluation.tolerance

@@ -29,6 +29,10 @@ GROWTH = 0.25
 """By which share the points may grow in a round: its results are needed to choose the next well."""
 
 
+LEAST_LINES = {1: 5, 2: 4}
+"""Values of each of so many parameters before anything is judged by them: fewer can all lie on the crests of waves."""
+
+
 class Cut(NamedTuple):
     """An interval that could be cut in two: what that promises for each point it costs."""
 
@@ -51,6 +55,8 @@ def refined(box: Box, axes: Axes, values: Floats, limit: int) -> Axes:
         Points that the grid may have.
     """
     cuts = sorted(_cuts(box, axes, values), reverse=True)
+    lines = _lines(box, axes)
+    cuts = sorted(cuts, key=lambda cut: lines[cut.axis] >= LEAST_LINES[len(axes)])  # what is too coarse comes first
     chosen: list[list[float]] = [list(axis) for axis in axes]
     most = values.size * (1 + GROWTH)
     done = False
@@ -61,6 +67,15 @@ def refined(box: Box, axes: Axes, values: Floats, limit: int) -> Axes:
         chosen[cut.axis].append(cut.middle)
         done = True
     return tuple(tuple(sorted(axis)) for axis in chosen)
+
+
+def coarsest(box: Box, axes: Axes) -> int:
+    """Return the number of lines of the axis that has the fewest; the two of a jump are one."""
+    return min(_lines(box, axes))
+
+
+def _lines(box: Box, axes: Axes) -> list[int]:
+    return [len(axis) - int(jump) for axis, jump in zip(axes, box.jumps, strict=True)]
 
 
 def estimated_error(box: Box, axes: Axes, values: Floats) -> float:

@@ -87,6 +87,7 @@ def _signature(function: Callable[..., Any]) -> inspect.Signature | None:
 def _check_names(function: Callable[..., Any], signature: inspect.Signature | None, names: list[str]) -> None:
     if signature is None:
         return
+    _refuse_first(function, signature, names)
     _, *others = signature.parameters.values() if signature.parameters else (None,)
     known = [p for p in others if p is not None and p.kind in {p.POSITIONAL_OR_KEYWORD, p.KEYWORD_ONLY}]
     allowed = [p.name for p in known]
@@ -103,6 +104,16 @@ def _check_names(function: Callable[..., Any], signature: inspect.Signature | No
             f"the transform {function!r} needs a range for each parameter without a default",
             got=names,
             mend=f"Give a range for {', '.join(missing)}.",
+        )
+
+
+def _refuse_first(function: Callable[..., Any], signature: inspect.Signature, names: list[str]) -> None:
+    first = next(iter(signature.parameters), "")
+    if first in names:
+        raise ParameterError(
+            f"the transform {function!r} takes the images as {first}",
+            got=f"a range of {first}",
+            mend="The first argument is for the images: give ranges of the others.",
         )
 
 
