@@ -14,6 +14,7 @@ from benchmarks import (
     autoattack,
     blackbox,
     calibration,
+    certification,
     corruptions,
     early,
     functions,
@@ -48,6 +49,10 @@ TABLES = {
     "calibration": Table("Calibration errors, 10,000 x 10", calibration.table),
     "sensitivity": Table("Accuracy over gamma and brightness, 2,000 images of digits", sensitivity.table),
     "study": Table("The published study of gamma and brightness again", sensitivity.study),
+    "certification": Table("Exact L0 thresholds, 28 x 28 pixels", certification.table),
+    "certifying": Table(
+        "Certificates at alpha 0.8: 100,000 draws for each image, beside one radius alone", certification.passes_table
+    ),
     "corruptions": Table("The corruptions of MNIST-C, grey 28 x 28", corruptions.table),
 }
 

@@ -285,7 +285,7 @@ def test_the_bar_is_drawn_in_place_on_a_terminal(monkeypatch, capsys):
     assert capsys.readouterr().err == "\r\x1b[2K1/2 accuracy [#####...............]  25% 0 s\r\x1b[2K"
 
 
-@pytest.mark.parametrize("command", ["compare", "certify"])
+@pytest.mark.parametrize("command", ["compare"])
 def test_commands_of_later_versions_are_refused_by_name(command, capsys):
     assert main([command, "model.py:load"]) == 2
     assert f"'{command}' is not supported by this version" in capsys.readouterr().err

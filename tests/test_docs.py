@@ -1,11 +1,13 @@
-"""The pages on attacks, measures and sensitivity: their tables agree with the code, their examples run."""
+"""The pages on attacks, measures, sensitivity, certificates: their tables agree with the code, their examples run."""
 
 from __future__ import annotations
 
 import os
 import re
+import shlex
 import subprocess
 import sys
+from fractions import Fraction
 from pathlib import Path
 
 import pytest
@@ -13,6 +15,13 @@ import pytest
 from pytest_robustness.attacks import ATTACKS
 from pytest_robustness.attacks.ensembles import Ensemble
 from pytest_robustness.attacks.sanity import CHECKS
+from pytest_robustness.certificates import (
+    DiscreteNoise,
+    clopper_pearson_lower,
+    l0_thresholds,
+    plan_of_looks,
+    samples_needed,
+)
 from pytest_robustness.evaluations.families import FAMILIES
 from pytest_robustness.metrics import SCORES
 from pytest_robustness.saliency import SALIENCY
@@ -23,6 +32,7 @@ from pytest_robustness.transforms.parametric import PARAMETERS
 
 PAGE = (Path(__file__).parent.parent / "docs" / "attacks.md").read_text(encoding="utf-8")
 CHANGES = (Path(__file__).parent.parent / "docs" / "sensitivity.md").read_text(encoding="utf-8")
+CERTIFICATES = (Path(__file__).parent.parent / "docs" / "certification.md").read_text(encoding="utf-8")
 MEASURES = (Path(__file__).parent.parent / "docs" / "measures.md").read_text(encoding="utf-8")
 
 
@@ -85,12 +95,63 @@ def test_every_transform_map_metric_and_threshold_is_listed() -> None:
             assert f"`{metric}`" in section, metric
 
 
-@pytest.mark.parametrize(("page", "tests"), [(PAGE, 3), (MEASURES, 2), (CHANGES, 6)])
-def test_the_examples_run(tmp_path: Path, page: str, tests: int) -> None:
-    (tmp_path / "mypackage").mkdir()
+def test_the_thresholds_of_certificates_are_those_of_the_code() -> None:
+    table = CERTIFICATES.split("<!-- thresholds -->")[1].split("<!-- /thresholds -->")[0]
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in table.strip().splitlines()[2:]]
+    thresholds = l0_thresholds("0.8", 5)
+    assert [int(row[0]) for row in rows] == list(range(6))
+    for (_, threshold, decimal, draws, failures), exact in zip(rows, thresholds, strict=True):
+        assert Fraction(threshold) == Fraction(decimal) == exact
+        assert int(draws) == samples_needed(exact)
+        successes = 100_000 - int(failures)
+        assert clopper_pearson_lower(successes, 100_000) > exact
+        assert clopper_pearson_lower(successes - 1, 100_000) <= exact
+
+
+def test_what_so_many_draws_certify_is_said_as_it_is() -> None:
+    words = " ".join(CERTIFICATES.split())
+    for draws, radius in re.findall(
+        r"([\d,]+|a million) (?:draws certify no image|none) beyond (?:radius )?(\d+)", words
+    ):
+        n = 10**6 if draws == "a million" else int(draws.replace(",", ""))
+        assert DiscreteNoise("0.8").certified_radius(clopper_pearson_lower(n, n)) == int(radius)
+    assert words.count(" beyond ") == 4
+    plan = plan_of_looks(Fraction(127, 128), error=Fraction(1, 1000), n=100_000)
+    assert plan is not None
+    clear = next(draws for draws, most in zip(plan.looks, plan.most, strict=True) if most >= 0)
+    assert f"({clear} draws where none fails at radius 3, some more than 881 " in words
+
+
+def test_every_metric_and_threshold_of_certificates_is_listed() -> None:
+    for keyword, (metric, _) in FAMILIES["certified"].thresholds.items():
+        assert re.search(rf"^\| `{metric}` .* `{keyword}` \|$", CERTIFICATES, re.MULTILINE), keyword
+
+
+def write_model(folder: Path) -> None:
+    """Write what the pages call ``mypackage.models``."""
+    (folder / "mypackage").mkdir()
     readme = (Path(__file__).parent / "test_readme.py").read_text(encoding="utf-8")
     model = readme.split('MODEL = """')[1].split('"""')[0]
-    (tmp_path / "mypackage" / "models.py").write_text(model, encoding="utf-8")
+    (folder / "mypackage" / "models.py").write_text(model, encoding="utf-8")
+
+
+def test_the_commands_run(tmp_path: Path) -> None:
+    write_model(tmp_path)
+    (block,) = re.findall(r"^```console\n(.*?)^```$", CERTIFICATES, re.MULTILINE | re.DOTALL)
+    for line in block.splitlines():
+        program, *arguments = shlex.split(line.removeprefix("$ "))
+        assert program == "pytest-robustness"
+        command = [sys.executable, "-m", "pytest_robustness.cli", *arguments]
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert "certified accuracy" in done.stdout
+    assert len((tmp_path / "certificates.tsv").read_text(encoding="utf-8").splitlines()) == 41
+    assert (tmp_path / "certificates.png").stat().st_size > 10_000
+
+
+@pytest.mark.parametrize(("page", "tests"), [(PAGE, 3), (MEASURES, 2), (CHANGES, 6), (CERTIFICATES, 4)])
+def test_the_examples_run(tmp_path: Path, page: str, tests: int) -> None:
+    write_model(tmp_path)
     for text in re.findall(r"^```python\n(.*?)^```$", page, re.MULTILINE | re.DOTALL):
         (tmp_path / text.splitlines()[0].removeprefix("# ")).write_text(text, encoding="utf-8")
     command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--robustness-data=digits"]

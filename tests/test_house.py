@@ -19,7 +19,7 @@ FLOORS = (
     {"engine"},
     {"scorecard"},
     {"console"},
-    {"cli_sensitivity"},
+    {"cli_certify", "cli_sensitivity"},
     {"plugin", "cli"},
 )
 """From the ground up. A room may import itself and the rooms on the floors below."""

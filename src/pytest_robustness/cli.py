@@ -8,7 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pytest_robustness import __version__, cli_sensitivity
+from pytest_robustness import __version__, cli_certify, cli_sensitivity
 from pytest_robustness.console import (
     FAILED,
     NOT_EVALUATED,
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from pytest_robustness.scorecard.record import Payload
     from pytest_robustness.scorecard.suite import Evaluators
 
-FUTURE_COMMANDS = ("compare", "certify")
+FUTURE_COMMANDS = ("compare",)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -49,9 +49,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """
     given = [_number_as_value(text) for text in (sys.argv[1:] if arguments is None else arguments)]
     if given and given[0] in FUTURE_COMMANDS:
-        return complain(
-            f"the command {given[0]!r} is not supported by this version; supported: scorecard, sensitivity, data", USAGE
-        )
+        supported = "scorecard, sensitivity, certify, data"
+        return complain(f"the command {given[0]!r} is not supported by this version; supported: {supported}", USAGE)
     options = _parser().parse_args(given)
     try:
         return int(options.run(options))
@@ -99,6 +98,7 @@ def _parser() -> argparse.ArgumentParser:
     card.set_defaults(run=_scorecard)
 
     cli_sensitivity.add_command(commands)
+    cli_certify.add_command(commands)
 
     data = commands.add_parser("data", help="list the data sets, download one, or say where they are")
     actions = data.add_subparsers(required=True, metavar="ACTION")

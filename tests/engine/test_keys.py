@@ -84,7 +84,10 @@ def copied_package(tmp_path, monkeypatch):
     keys.code_version.cache_clear()
 
 
-@pytest.mark.parametrize("path", ["attacks/pgd.py", "metrics/ood.py", "transforms/noise.py", "evaluations/accuracy.py"])
+@pytest.mark.parametrize(
+    "path",
+    ["attacks/pgd.py", "certificates/noise.py", "metrics/ood.py", "transforms/noise.py", "evaluations/accuracy.py"],
+)
 def test_code_that_computes_changes_the_key(copied_package, subject, path):
     package, version = copied_package
     version()

@@ -184,6 +184,7 @@ def test_unknown_rules_and_other_metrics_are_refused(make):
         (("max_drop", "<=", 5), r"5 % is 0\.05"),
         (("brier", "<=", 3), "allowed: 0 to 2"),
         (("accuracy", ">=", -0.1), "out of range"),
+        (("mean_radius", ">=", -1), "out of range: got -1; allowed: 0 to inf"),
     ],
 )
 def test_impossible_bounds_are_refused(arguments, message):

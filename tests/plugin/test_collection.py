@@ -20,7 +20,13 @@ WRONG = {
     "wrong confidence": ("accuracy(confidence=95)", "*confidence*got 95*"),
     "wrong seed": ("accuracy(seed=1.5)", "*seed*got 1.5*"),
     "wrong data": ("accuracy(data='mnits')", "*unknown data set*'mnits'*Did you mean 'mnist'*"),
-    "certified": ("certified(norm='l0', radius=3)", "*does not support*'certified'*allowed: accuracy, adversarial*"),
+    "radius out of reach": (
+        "certified(norm='l0', radius=10)",
+        "*noise_n=100000 draws cannot certify the radius*got 10; allowed: up to 9*needs noise_n=200116*",
+    ),
+    "wrong radius": ("certified(radius=0.5)", "*certified: radius is out of range: got 0.5*whole number*"),
+    "noise of another norm": ("certified(sigma=0.5)", "*norm='l0' has no sigma*allowed: alpha, levels*norm='l2'*"),
+    "one radius": ("certified(radius=2, min_mean_radius=1)", "*min_mean_radius needs several radii*radius=2*"),
     "mean corruption error": ("corruption(max_mce=1.0)", "*max_mce needs a reference model*reference='lenet5'*"),
     "no radius": ("adversarial(attack='pgd')", "*the attack 'pgd' needs a radius*eps=0.1*"),
     "wrong norm": ("adversarial(eps=0.1, norm='l7')", "*norm of the attack 'autoattack'*'l7'*allowed: linf, l2*"),
@@ -216,7 +222,7 @@ BROKEN_TABLES = {
         f"[[tool.robustness.require]]\n{OOD}\n[[tool.robustness.require]]\nfamily = 'ood'\nmin_x = 1",
         "*requirement 2*min_x*",
     ),
-    "future": ("[[tool.robustness.require]]\nfamily = 'certified'", "*'certified'*"),
+    "noise": ("[[tool.robustness.require]]\nfamily = 'certified'\nalpha = 2", "*1: certified: alpha is out of*got 2*"),
     "head": (f"[tool.robustness]\nsed = 1\n[[tool.robustness.require]]\n{OOD}", "*unknown setting*'sed'*'seed'*"),
     "not tables": ("[tool.robustness]\nrequire = 3", "*must be tables*"),
 }

@@ -306,10 +306,10 @@ def test_it(robustness):
     ).assert_outcomes(passed=1)
 
 
-def test_a_family_of_a_later_version_is_named(run):
-    result = run("def test_it(robustness):\n    robustness.certified_accuracy()")
+def test_a_method_that_is_not_there(run):
+    result = run("def test_it(robustness):\n    robustness.certified()")
     result.stdout.fnmatch_lines(
-        ["E *AttributeError: *no method 'certified_accuracy' (not supported by this version); it has accuracy, *"]
+        ["E *AttributeError: *no method 'certified'; it has accuracy, *, certified_accuracy, saliency, *"]
     )
 
 

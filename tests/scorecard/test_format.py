@@ -81,6 +81,20 @@ def test_checks(row: object, expected: str) -> None:
     assert words.check_label(row) == expected  # type: ignore[arg-type]
 
 
+def test_radii() -> None:
+    labels = {
+        "0..10": list(range(11)),
+        "1,2": [1, 2],
+        "1..3": [1, 2, 3],
+        "0,0.5": [0.0, 0.5],
+        "0,0.5,1": [0.0, 0.5, 1.0],
+    }
+    for text, radii in labels.items():
+        assert words.parameters_label({"norm": "l0", "radius": radii, "alpha": 0.8}) == f"l0 radius={text} alpha=0.8"
+    assert words.parameters_label({"radius": [0.0, 0.25, 0.5, 1.0]}) == "4 radii"
+    assert words.parameters_label({"severities": [1, 2, 3, 4]}) == "4 severities"
+
+
 def test_control_characters_do_not_reach_a_terminal() -> None:
     assert words.one_line("a\x1b[31m\nb\tc\x07") == "a[31m b c"
 

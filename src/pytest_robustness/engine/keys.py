@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pytest_robustness.evaluations import Block, Evaluation, Subject
 
 _PACKAGE = __name__.partition(".")[0]
-_ROOMS = ("metrics", "transforms", "classifiers", "datasets", "attacks", "saliency", "evaluations")
+_ROOMS = ("metrics", "transforms", "classifiers", "datasets", "attacks", "certificates", "saliency", "evaluations")
 _LIBRARIES = ("torch", "numpy", "scipy", "scikit-learn")
 _RUNS: WeakKeyDictionary[Dataset, dict[tuple[int, int], str]] = WeakKeyDictionary()
 """Fingerprints of runs of samples that were needed before."""

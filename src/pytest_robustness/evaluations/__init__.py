@@ -6,6 +6,7 @@ from pytest_robustness.evaluations.adversarial.evaluation import AdversarialAccu
 from pytest_robustness.evaluations.adversarial.saving import save_samples
 from pytest_robustness.evaluations.base import Block, Evaluation, Outcome, Subject
 from pytest_robustness.evaluations.calibration.evaluation import Calibration
+from pytest_robustness.evaluations.certification.evaluation import CertifiedAccuracy
 from pytest_robustness.evaluations.corruption.evaluation import CorruptionAccuracy
 from pytest_robustness.evaluations.early import EarlyStop
 from pytest_robustness.evaluations.families import FAMILIES, Family
@@ -28,6 +29,7 @@ __all__ = [
     "AdversarialAccuracy",
     "Block",
     "Calibration",
+    "CertifiedAccuracy",
     "CorruptionAccuracy",
     "Curve",
     "EarlyStop",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from pytest_robustness.evaluations.accuracy import Accuracy
 from pytest_robustness.evaluations.adversarial.evaluation import AdversarialAccuracy
 from pytest_robustness.evaluations.calibration.evaluation import Calibration
+from pytest_robustness.evaluations.certification.evaluation import CertifiedAccuracy
 from pytest_robustness.evaluations.corruption.evaluation import CorruptionAccuracy
 from pytest_robustness.evaluations.ood.evaluation import OutOfDistribution
 from pytest_robustness.evaluations.saliency.evaluation import Saliency
@@ -75,6 +76,14 @@ FAMILIES: dict[str, Family] = {
             "min_area": ("area", ">="),
             "min_robust_box": ("robust_box", ">="),
             "max_drop": ("max_drop", "<="),
+        },
+    ),
+    "certified": Family(
+        CertifiedAccuracy,
+        {
+            "min_accuracy": ("accuracy", ">="),
+            "min_mean_radius": ("mean_radius", ">="),
+            "min_median_radius": ("median_radius", ">="),
         },
     ),
     "saliency": Family(

@@ -23,6 +23,8 @@ _NEEDS = {
     ("ood", "worst_auroc"): "several sets of outliers",
     ("corruption", "mce"): "a model to compare with: reference=",
     ("corruption", "relative_mce"): "a model to compare with: reference=",
+    ("certified", "mean_radius"): "several radii: radius=[0, 1, 2], for instance",
+    ("certified", "median_radius"): "several radii: radius=[0, 1, 2], for instance",
     ("calibration", "worst_ece"): "a shift with several parts: under=",
 }
 """What must be asked for to have a metric that there is not always, by its family."""

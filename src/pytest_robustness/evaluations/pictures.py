@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import tempfile
 import warnings
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -50,3 +51,21 @@ def written(path: Path, content: bytes, *, what: str = "a file") -> Path:
     except OSError as error:
         raise ConfigurationError(f"{what} that cannot be written", got=str(path), mend=f"{error.strerror}.") from error
     return path
+
+
+def check_writable(path: Path) -> None:
+    """Refuse a file that cannot be written, before anything is measured; nothing is left behind.
+
+    Raises
+    ------
+    ConfigurationError
+        Where something is in the way.
+    """
+    if path.is_dir() or any(parent.is_file() for parent in path.parents):
+        raise ConfigurationError("a file cannot be written there", got=str(path))
+    folder = next(parent for parent in path.absolute().parents if parent.is_dir())
+    try:
+        with path.open("ab") if path.exists() else tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise ConfigurationError("a file cannot be written there", got=str(path), mend=f"{error.strerror}.") from error

@@ -11,7 +11,14 @@ from pytest_robustness.errors import ParameterError, unknown_name
 
 Decision = Literal["passed", "failed", "inconclusive", "measured"]
 
-_LARGEST = {"brier": 2.0, "brier_reliability": 2.0, "nll": math.inf, "relative_mce": 20.0}
+_LARGEST = {
+    "brier": 2.0,
+    "brier_reliability": 2.0,
+    "nll": math.inf,
+    "relative_mce": 20.0,
+    "mean_radius": math.inf,
+    "median_radius": math.inf,
+}
 """Largest bound on the metrics that may exceed 1."""
 
 _LARGEST_OF_FAMILY = {("corruption", "mce"): 20.0}

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_robustness.errors import ConfigurationError, RobustnessError
-from pytest_robustness.plugin.options import FUTURE_MARKERS, MARKERS, collects_tables, settings_of, tables_of
+from pytest_robustness.plugin.options import MARKERS, collects_tables, settings_of, tables_of
 from pytest_robustness.plugin.rooted import rooted
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from pytest_robustness.evaluations import Requirement
 
-_OURS = frozenset({*MARKERS, *FUTURE_MARKERS})
+_OURS = frozenset(MARKERS)
 
 
 def pytest_pycollect_makeitem(collector: pytest.Module | pytest.Class, name: str, obj: object) -> None:
@@ -120,8 +120,6 @@ def requirements_of(item: pytest.Item) -> list[Requirement]:
 def _from_marker(mark: pytest.Mark, root: Path) -> Requirement:
     from pytest_robustness.evaluations import make_requirement
 
-    if mark.name in FUTURE_MARKERS:
-        raise ConfigurationError("a marker that this version does not support", got=mark.name, allowed=MARKERS)
     if mark.args:
         raise ConfigurationError(
             f"the marker {mark.name} takes keywords only", got=mark.args, allowed=MARKERS[mark.name]

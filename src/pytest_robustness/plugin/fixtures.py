@@ -43,7 +43,7 @@ def robustness(request: pytest.FixtureRequest, robustness_model: object, robustn
     """Measure the model under test: every method returns a Measurement that compares like a number and is recorded.
 
     Methods: accuracy, adversarial_accuracy, adversarial_curve, corruption_accuracy, ood, calibration, brier,
-    sensitivity, saliency, smallest_failure, counterexamples.
+    sensitivity, certified_accuracy, saliency, smallest_failure, counterexamples.
     Outcomes are shared by the whole session: measuring again costs nothing, but for a callable, which may have changed.
     """
     from pytest_robustness.plugin.facade import Robustness

@@ -71,13 +71,13 @@ MARKERS = {
     "sensitivity": "gamma=(0.5, 2.0), brightness=(-0.2, 0.2) or one or two other ranges, also of the parameters of "
     "transform=..., points=100, level=0.9, "
     "min_worst=..., min_mean=..., min_area=..., max_drop=..., min_robust_box=...",
+    "certified": "norm='l0', radius=1 or [0, 1, 2] or '0..10', alpha=0.8, levels=1, sigma=0.25 (in l2), "
+    "noise_n=100000, noise_n0=100, noise_confidence=0.999, min_accuracy=..., min_mean_radius=..., "
+    "min_median_radius=...",
     "saliency": "fraction=0.15, map='auto', ..., mask=0.0, min_accuracy=..., max_excess_drop=..., "
     "min_deletion_area=..., min_insertion_area=...",
 }
 """Markers and their keywords. Every one also takes the settings in `pytest_robustness.evaluations.OVERRIDES`."""
-
-FUTURE_MARKERS = ("certified",)
-"""Markers of families that this version does not have: left unknown, one would let its test pass unjudged."""
 
 SETTINGS: pytest.StashKey[Settings] = pytest.StashKey()
 TABLES = pytest.StashKey[tuple[Path, dict[str, Any], list[dict[str, Any]]]]()
@@ -105,8 +105,6 @@ def pytest_configure(config: pytest.Config) -> None:
     """Register the markers; a wrong option or ini key is an error at once, not at the first test that needs it."""
     for name, signature in MARKERS.items():
         config.addinivalue_line("markers", f"{name}({signature}): measure the {name} family and judge its thresholds.")
-    for name in FUTURE_MARKERS:
-        config.addinivalue_line("markers", f"{name}: not supported by this version; an error at collection.")
     if collects_tables(config) or any(option_or_ini(config, option.setting) is not None for option in OPTIONS):
         settings_of(config)
 

@@ -34,6 +34,8 @@ _METRIC_LABELS = {
     "excess_drop": "drop beyond random ink",
     "deletion_area": "deletion area",
     "insertion_area": "insertion area",
+    "mean_radius": "mean radius",
+    "median_radius": "median radius",
     "auroc": "AUROC",
     "aupr_out": "AUPR out",
     "aupr_in": "AUPR in",
@@ -63,8 +65,10 @@ _NAMED_BY_VALUE = ("attack", "suite", "outliers", "score", "norm")
 _HIDDEN = ("transform_code",)
 """Parameters that tell rows apart, but nothing to a reader."""
 
-_LISTS = ("severities", "eps")
+_LISTS = ("severities", "eps", "radius")
 """Parameters that are lists of numbers, not the two ends of a range."""
+
+_PLURALS = {"radius": "radii"}
 
 _SIGNS = {">=": "≥", "<=": "≤", ">": ">", "<": "<"}
 
@@ -132,15 +136,20 @@ def parameters_label(parameters: Mapping[str, Any]) -> str:
     """Shorten parameters to a few words: ``pgd linf eps=0.1 steps=40``, ``gamma=0.5..2``."""
     named = [_listed(parameters[name]) for name in _NAMED_BY_VALUE if parameters.get(name) not in (None, "", [])]
     others = [
-        f"{len(value)} {name}" if _is_long(value) else f"{name}={_short(value, name)}"
+        f"{len(value)} {_PLURALS.get(name, name)}" if _is_long(value, name) else f"{name}={_short(value, name)}"
         for name, value in parameters.items()
         if name not in (*_NAMED_BY_VALUE, *_HIDDEN) and value not in (None, "", [], {})
     ]
     return one_line(" ".join(named + others))
 
 
-def _is_long(value: object) -> bool:
-    return isinstance(value, list | tuple) and len(value) > 3
+def _is_long(value: object, name: str) -> bool:
+    return isinstance(value, list | tuple) and len(value) > 3 and not _is_run(value, name)
+
+
+def _is_run(value: list[Any] | tuple[Any, ...], name: str) -> bool:
+    """Tell whether these are radii without a gap, which are named by the first and the last: ``radius=0..10``."""
+    return name == "radius" and len(value) > 2 and list(value) == [value[0] + i for i in range(len(value))]
 
 
 def _listed(value: object) -> str:
@@ -264,6 +273,8 @@ def _short(value: object, name: str = "") -> str:
     if isinstance(value, float):
         return f"{value:.6g}"
     if isinstance(value, list | tuple):
+        if _is_run(value, name):
+            return f"{_short(value[0])}..{_short(value[-1])}"
         if len(value) == 2 and name not in _LISTS and all(isinstance(item, int | float) for item in value):
             return f"{_short(value[0])}..{_short(value[1])}"
         return ",".join(_short(item) for item in value)

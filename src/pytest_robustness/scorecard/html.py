@@ -145,7 +145,7 @@ def _pictures(rows: list[Row], prefix: str) -> list[dict[str, str]]:
         for title, svg in draw(row, f"{prefix}-{index}"):
             drawn_from = plain["parts"] if title == PARTS_TITLE else row.details
             content = json.dumps([row.family, finite([plain["parameters"], drawn_from])], sort_keys=True)
-            caption = f"{words.check_label(row)}: {words.row_value(row)}{_by_chance(row)}"
+            caption = f"{words.check_label(row)}: {words.row_value(row)}{_by_chance(row)}{_certain(row)}"
             drawn.setdefault((content, title), {"title": title, "caption": caption, "svg": svg})
     return list(drawn.values())
 
@@ -153,6 +153,12 @@ def _pictures(rows: list[Row], prefix: str) -> list[dict[str, str]]:
 def _by_chance(row: Row) -> str:
     band = row.details.get("null_band")
     return f"; up to {band['high']:.4f} is chance" if band else ""
+
+
+def _certain(row: Row) -> str:
+    """Say of a curve of certificates where its value is, and what its interval does not include."""
+    found = row.details.get("certificates")
+    return f" at radius {found['radii'][-1]:g}; {found['statement']}" if found else ""
 
 
 def _script_safe(card: Scorecard) -> str:

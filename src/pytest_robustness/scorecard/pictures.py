@@ -7,6 +7,7 @@ import re
 import warnings
 from typing import TYPE_CHECKING, Any
 
+from pytest_robustness.scorecard import certified_figures
 from pytest_robustness.scorecard.figures import (
     BLUE,
     INK,
@@ -86,6 +87,8 @@ def draw(row: Row, prefix: str) -> list[tuple[str, str]]:
     kinds = [(title, make) for key, (title, make) in PICTURES.items() if row.details.get(key)]
     if row.family == "corruption" and row.parts and row.metric in SHARES:
         kinds.append((PARTS_TITLE, part_bars))
+    if len(row.details.get("certificates", {}).get("radii", ())) > 1:
+        kinds.append((certified_figures.TITLE, certified_figures.certified))
     drawn = [(title, _svg(make, row, f"{prefix}-{index}-", title)) for index, (title, make) in enumerate(kinds)]
     return drawn + sheets_of(row)
 

@@ -1,0 +1,111 @@
+"""The command ``certify``: certified accuracy of a smoothed classifier, image by image, without pytest."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pytest_robustness.console import PASSED, ProgressBar, cache_folder, say
+from pytest_robustness.scorecard.settings import Settings
+
+if TYPE_CHECKING:
+    import argparse
+
+    from pytest_robustness.evaluations import Measurement
+
+SETTINGS = ("model", "data", "seed", "device", "batch_size", "executor", "confidence", "allow_pickle")
+NOISE = ("norm", "radius", "alpha", "levels", "sigma", "noise_confidence")
+DRAWS = {"n": "noise_n", "n0": "noise_n0"}
+"""Options that count draws of noise here, as they do in the papers; elsewhere ``n`` is that of the images."""
+
+
+def add_command(commands: Any) -> None:
+    """Add the command to the parser of the command line."""
+    command = commands.add_parser("certify", help="certify images against all changes within a radius")
+    command.add_argument("model", metavar="MODEL", help="module:name, file.py:name, weights.pt@module:factory, ...")
+    command.add_argument("--norm", help="l0 (default): changed pixels; l2: Euclidean distance")
+    command.add_argument("--radius", metavar="R", help="3, 0..10 or 0,0.25,0.5 (default: 1); one takes far fewer draws")
+    command.add_argument("--alpha", help="l0: probability that a pixel keeps its value (default: 0.8)")
+    command.add_argument("--levels", type=int, help="l0: pixels are multiples of 1/LEVELS (default: 1)")
+    command.add_argument("--sigma", type=float, help="l2: standard deviation of the noise (default: 0.25)")
+    command.add_argument("--n", type=int, help="draws of noise that bound a probability (default: 100000)")
+    command.add_argument("--n0", type=int, help="draws of noise that select the class before (default: 100)")
+    command.add_argument("--noise-confidence", type=float, help="of each certificate by itself (default: 0.999)")
+    command.add_argument("--images", type=int, help="images drawn at random (default: all)")
+    command.add_argument("--save", metavar="FILE", type=Path, help="write a line for each image: .tsv or .csv")
+    command.add_argument("--plot", metavar="FILE", type=Path, help="draw the curve: .png, .svg or .pdf")
+    command.add_argument("--data", metavar="NAME", help="name of a data set, or path of an .npz file (default: mnist)")
+    command.add_argument("--seed", type=int, help="seed of the draw, the order and all noise (default: 0)")
+    command.add_argument("--device", help="where a torch model runs (default: cpu)")
+    command.add_argument("--batch-size", type=int, help="images in a forward pass (default: 500)")
+    command.add_argument("--executor", metavar="NAME", help="serial (default), processes or processes:N")
+    command.add_argument("--confidence", type=float, help="level of the intervals over the images (default: 0.95)")
+    command.add_argument(
+        "--allow-pickle", metavar="SHA256", action="append", help="load this pickled model, and no other"
+    )
+    command.add_argument("--no-cache", action="store_true", help="neither read nor store outcomes")
+    command.add_argument("-q", "--quiet", action="store_true", help="no progress")
+    command.set_defaults(run=run)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Certify the images, print the accuracy at each radius, and write the files that are asked for."""
+    settings = Settings().replaced(_given(options, SETTINGS) | _renamed(options, {"images": "n"}))
+
+    from pytest_robustness.evaluations import CertifiedAccuracy
+    from pytest_robustness.evaluations.certification.files import check_certificates_file, save_certificates
+    from pytest_robustness.evaluations.pictures import check_writable, picture_suffix
+    from pytest_robustness.scorecard.suite import Evaluators
+
+    evaluation = CertifiedAccuracy(**_given(options, NOISE), **_renamed(options, DRAWS))
+    picture_suffix(options.plot)
+    for path in (options.save and check_certificates_file(options.save), options.plot):
+        if path is not None:
+            check_writable(path)
+    bar = ProgressBar(quiet=options.quiet)
+    bar.title = "certify"
+    evaluators = Evaluators(cache=None if options.no_cache else cache_folder(), progress=bar)
+    evaluator = evaluators.get(settings.model, settings.data, settings)
+    measurement = evaluator.measure(evaluation, confidence=settings.confidence)
+    bar.end()
+    for line in _lines(measurement):
+        say(line)
+    if options.save:
+        save_certificates(measurement, options.save)
+        say(f"written: {options.save}")
+    if options.plot:
+        from pytest_robustness.scorecard.certified_figures import draw_certified
+
+        draw_certified(measurement.details["certificates"], options.plot)
+        say(f"written: {options.plot}")
+    return PASSED
+
+
+def _given(options: argparse.Namespace, names: tuple[str, ...]) -> dict[str, Any]:
+    return _renamed(options, dict(zip(names, names, strict=True)))
+
+
+def _renamed(options: argparse.Namespace, names: dict[str, str]) -> dict[str, Any]:
+    found = {new: getattr(options, name) for name, new in names.items()}
+    return {name: value for name, value in found.items() if value is not None}
+
+
+def _lines(measurement: Measurement) -> list[str]:
+    """Return the accuracy at each radius as a table, and what it rests on below it."""
+    from textwrap import fill
+
+    from tabulate import tabulate
+
+    found = measurement.details["certificates"]
+    columns = zip(*(found[name] for name in ("radii", "accuracy", "low", "high")), strict=True)
+    rows = [(f"{radius:g}", value, f"[{low:.4f}, {high:.4f}]") for radius, value, low, high in columns]
+    interval = f"{100 * measurement.confidence:g} % interval"
+    headers = (f"{found['norm']} radius", "certified accuracy", interval)
+    lines = tabulate(rows, headers=headers, floatfmt=".4f", disable_numparse=[0], colalign=("right",)).splitlines()
+    for metric in measurement.others:
+        name = metric.metric.replace("_", " ")
+        lines.append(f"{name}: {metric.value:.4g} [{metric.low:.4g}, {metric.high:.4g}]")
+    lines += [f"noise: {found['noise']}", f"{found['statement']}"]
+    draws = f"{found['draws']:,.0f} draws an image, {found['most_draws']:,} at most"
+    lines.append(f"{measurement.n:,} images, {draws}, {measurement.seconds:.1f} s")
+    return [*lines, *(fill(f"note: {warning}", 80, subsequent_indent="  ") for warning in measurement.warnings)]
