@@ -12,8 +12,7 @@ from pytest_robustness import cli_sensitivity
 from pytest_robustness.cli import main
 from pytest_robustness.console import PASSED, USAGE
 from pytest_robustness.engine import Progress
-from pytest_robustness.evaluations import Sensitivity
-from pytest_robustness.scorecard import study
+from pytest_robustness.evaluations import Sensitivity, pictures
 from pytest_robustness.transforms.parametric import PARAMETERS
 
 MODEL = """
@@ -167,7 +166,7 @@ def test_what_cannot_be_written_is_refused_before_the_work(project, monkeypatch,
         raise PermissionError(13, "Permission denied")
 
     suffix = {"--plot": ".png", "--save": ".csv"}[option]
-    monkeypatch.setattr(study.tempfile, "TemporaryFile", fail)
+    monkeypatch.setattr(pictures.tempfile, "TemporaryFile", fail)
     assert sensitivity(option, f"out{suffix}") == USAGE
     err = capsys.readouterr().err
     assert f"a file cannot be written there: got 'out{suffix}'. Permission denied." in err

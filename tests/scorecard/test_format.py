@@ -143,3 +143,9 @@ def test_worst_parts_keep_their_order(values: list[float], higher: bool) -> None
     shown = [part.value for part in kept if not math.isnan(part.value)]
     if left and shown:
         assert max(shown) <= min(left) if higher else min(shown) >= max(left)
+
+
+def test_a_median_radius_in_pixels_is_a_whole_number():
+    assert words.value_text("median_radius", 3.0) == "3"
+    assert words.value_text("median_radius", 0.25) == "0.2500"
+    assert words.value_text("mean_radius", 3.0) == "3.0000"

@@ -249,6 +249,8 @@ def _number(metric: str, value: float, near: float | None = None) -> str:
         return str(value)
     scale, fewest, limits = (100.0, 1, (0.0, 1.0, near)) if metric in SHARES else (1.0, 4, (0.0, near))
     shown = scale * value
+    if metric == "median_radius" and shown == round(shown) and (near is None or near == round(near)):
+        return f"{shown:.0f}"  # that of an image, counted in pixels
     if abs(shown) >= 10_000:
         return f"{shown:.4g}"
     for decimals in range(fewest, fewest + 4):

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import tempfile
 from typing import TYPE_CHECKING, Any
 
-from pytest_robustness.errors import ConfigurationError, unknown_name
+from pytest_robustness.errors import unknown_name
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -41,27 +40,15 @@ def check_files(*, plot: Path | None, save: Path | None) -> None:
     ConfigurationError
         Where something is in the way.
     """
-    from pytest_robustness.evaluations.pictures import picture_suffix
+    from pytest_robustness.evaluations.pictures import check_writable, picture_suffix
     from pytest_robustness.evaluations.sensitivity.surface import FORMATS
 
     picture_suffix(plot)
     if save is not None and save.suffix.lower() not in FORMATS:
         raise unknown_name("format of a surface", str(save), FORMATS)
     for path in (plot, save):
-        if path is not None and (path.is_dir() or any(parent.is_file() for parent in path.parents)):
-            raise ConfigurationError("a file cannot be written there", got=str(path))
         if path is not None:
-            _try_to_write(path)
-
-
-def _try_to_write(path: Path) -> None:
-    """Open a file, or make one beside it that vanishes at once; raise ConfigurationError where that fails."""
-    folder = next(parent for parent in path.absolute().parents if parent.is_dir())
-    try:
-        with path.open("ab") if path.exists() else tempfile.TemporaryFile(dir=folder):
-            pass
-    except OSError as error:
-        raise ConfigurationError("a file cannot be written there", got=str(path), mend=f"{error.strerror}.") from error
+            check_writable(path)
 
 
 def draw_study(

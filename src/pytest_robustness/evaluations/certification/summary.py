@@ -158,17 +158,16 @@ def doubts(evaluation: CertifiedAccuracy, samples: Samples) -> list[str]:
 def _undecided(evaluation: CertifiedAccuracy, samples: Samples) -> int:
     """Count the images that abstain; at one radius, those not certified though their draws do not refute it.
 
-    Draws refute it where the upper bound of Clopper & Pearson on the probability of the class does not exceed the
-    threshold, and where the selection of the class already did.
+    Those are the ones that took all draws, and whose upper bound of Clopper & Pearson on the probability of the class
+    exceeds the threshold. The others were given up, because more draws were hardly worth their while.
     """
     if evaluation.only is None:
         return int((samples["prediction"] == ABSTAIN).sum())
-    threshold, found = Fraction(evaluation.noise.least(evaluation.only)), 0
-    for row in np.flatnonzero(~samples["certified"] & (samples["draws"] > evaluation.noise_n0)):
-        draws = int(samples["draws"][row]) - evaluation.noise_n0
-        successes = draws - int(samples["failures"][row])
-        found += clopper_pearson_upper(successes, draws, confidence=evaluation.noise_confidence) > threshold
-    return found
+    n, confidence = evaluation.noise_n, evaluation.noise_confidence
+    threshold = Fraction(evaluation.noise.least(evaluation.only))
+    to_the_end = ~samples["certified"] & (samples["draws"] == evaluation.noise_n0 + n)
+    failures = samples["failures"][to_the_end].tolist()
+    return sum(clopper_pearson_upper(n - failed, n, confidence=confidence) > threshold for failed in failures)
 
 
 def _shares(draws: NDArray[np.int64]) -> NDArray[np.float64]:
