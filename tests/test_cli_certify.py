@@ -76,7 +76,7 @@ def test_a_curve(project, capsys):
     for text in ("l0 radius", "certified accuracy", "95 % interval", "mean radius: ", "median radius: ", "40 images"):
         assert text in out
     assert "2,100 draws an image" in out
-    assert "each certificate holds with probability 0.999" in out
+    assert "for each image, a false certificate has a chance of at most 0.001; the intervals\ndo not include" in out
     assert max(map(len, out.splitlines())) <= 80
     assert (project / "out.png").stat().st_size > 10_000
     table = pd.read_csv("new/out.tsv", sep="\t")
@@ -139,10 +139,13 @@ def test_an_interrupted_run_goes_on_where_it_was(capsys, monkeypatch, steps):
     assert out == ""
     assert "interrupted; what was measured is stored" in err
     assert certify("--radius", "0,1", "--n", "500", model=NET) == PASSED
-    assert steps == [(3, 5), (4, 5), (5, 5)]
+    assert steps == [(done, 20) for done in range(3, 21)]
+    steps.clear()
+    assert certify("--radius", "0..2", "--n", "500", "--noise-confidence", "0.99", model=NET) == PASSED
+    assert steps == [(20, 20)]  # the votes are the same
     steps.clear()
     assert certify("--radius", "0,1", "--n", "600", model=NET) == PASSED
-    assert steps[0] == (0, 5)  # other draws are another measurement
+    assert steps[0] == (0, 20)  # other draws are another measurement
 
 
 def test_gaussian_noise(capsys):
@@ -159,7 +162,13 @@ def test_radii_beyond_what_the_draws_show(capsys):
     out, _ = capsys.readouterr()
     assert "note: 1000 draws certify no image beyond radius 4" in out
     assert certify("--n", "1000", "--radius", "5") == USAGE
-    assert "noise_n=1000 draws cannot certify the radius" in capsys.readouterr().err
+    err = capsys.readouterr().err
+    assert "--n=1000 draws cannot certify the radius at --noise-confidence=0.999" in err
+    assert "This radius needs --n=2290" in err
+    assert certify("--n", "2300", "--radius", "5") == PASSED
+    out, _ = capsys.readouterr()
+    assert "might be with more draws than --n=2300" in " ".join(out.split())
+    assert "noise_n" not in out
 
 
 @pytest.mark.parametrize(
@@ -173,9 +182,13 @@ def test_radii_beyond_what_the_draws_show(capsys):
         (["--sigma", "1"], "norm='l0' has no sigma"),
         (["--radius", "1.5"], "radius cannot be read: got '1.5'"),
         (["--radius", "-1"], "radius"),
-        (["--n", "0"], "noise_n is out of range"),
-        (["--noise-confidence", "1"], "noise_confidence is out of range"),
-        (["--images", "0"], "n is out of range"),
+        (["--n", "0"], ": --n is out of range: got 0"),
+        (["--n", "100000000"], ": --n is out of range: got 100000000; allowed: 1 to 10,000,000 draws"),
+        (["--n0", "0"], ": --n0 is out of range: got 0"),
+        (["--radius=-3000000000..3"], "radius is out of range: got -3000000000"),
+        (["--radius", "65", "--alpha", "0.5001"], "larger than the images have values: got 65; allowed: 0 to 64"),
+        (["--noise-confidence", "1"], ": --noise-confidence is out of range"),
+        (["--images", "0"], ": --images is out of range: got 0"),
         (["--save", "out.txt"], "unknown format of certificates: got 'out.txt'; allowed: .tsv, .csv"),
         (["--plot", "out.gif"], "unknown format of a picture: got 'out.gif'; allowed: .png, .svg, .pdf"),
         (["--save", "model.py/out.csv"], "a file cannot be written there"),

@@ -19,7 +19,7 @@ from pytest_robustness.certificates import (
     l0_thresholds,
     samples_needed,
 )
-from pytest_robustness.certificates.binomial import _lower
+from pytest_robustness.certificates.binomial import _lower, check_draws, feasible_draws
 from pytest_robustness.errors import ParameterError
 
 
@@ -196,6 +196,21 @@ def test_quick():
 def test_impossible_parameters(bound, arguments, options, message):
     with pytest.raises(ParameterError, match=message):
         bound(*arguments, **options)
+
+
+def test_no_more_draws_than_can_be_made():
+    check_draws("noise_n", 10_000_000)
+    with pytest.raises(ParameterError, match=r"noise_n is out of range: got 10000001; allowed: 1 to 10,000,000 draws"):
+        check_draws("noise_n", 10_000_001)
+    with pytest.raises(ParameterError, match="n0 is out of range: got 0"):
+        check_draws("n0", 0)
+
+
+def test_what_takes_too_many_draws_is_not_feasible():
+    assert feasible_draws(Fraction(127, 128)) == 881
+    assert feasible_draws(1 - Fraction(1, 10**6)) == samples_needed(1 - Fraction(1, 10**6))
+    assert feasible_draws(1 - Fraction(1, 10**8)) is None
+    assert feasible_draws(1.0) is None
 
 
 @pytest.mark.parametrize(("p", "confidence", "name"), [(1, 0.9, "p"), (0, 0.9, "p"), (0.5, 1, "confidence")])

@@ -126,8 +126,15 @@ def test_gaussian_radii() -> None:
         (lambda: DiscreteNoise(0.8, 1.5), "levels is out of range"),  # type: ignore[arg-type]
         (lambda: DiscreteNoise(0.8).least(-1), "radius is out of range: got -1"),
         (lambda: DiscreteNoise(0.8).least(1.5), "radius is out of range: got 1.5; allowed: a whole number"),
-        (lambda: DiscreteNoise(0.8).least(101), "radius is out of range: got 101; allowed: 0 to 100"),
-        (lambda: GaussianNoise(0), "sigma is out of range: got 0; allowed: a finite number greater than 0"),
+        (lambda: DiscreteNoise(0.8).least(101), "got 101; allowed: a whole number of values, 0 to 100"),
+        (lambda: DiscreteNoise(0.8).least(True), "radius is out of range: got True"),
+        (lambda: DiscreteNoise(0.8).least(math.nan), "radius is out of range: got nan"),
+        (lambda: DiscreteNoise(0.8).least(math.inf), "radius is out of range: got inf"),
+        (lambda: GaussianNoise(0), r"sigma is out of range: got 0; allowed: 0\.0001 to 10000, in units of pixels"),
+        (lambda: GaussianNoise(1e39), "sigma is out of range"),
+        (lambda: GaussianNoise(1e-8), "sigma is out of range"),
+        (lambda: GaussianNoise(math.nan), "sigma is out of range"),
+        (lambda: GaussianNoise("0.5"), "sigma is out of range"),  # type: ignore[arg-type]
         (lambda: GaussianNoise(math.inf), "sigma is out of range"),
         (lambda: GaussianNoise(0.5).least(-0.1), "radius is out of range"),
     ],
@@ -135,6 +142,25 @@ def test_gaussian_radii() -> None:
 def test_what_is_out_of_range_is_said(make: Any, says: str) -> None:
     with pytest.raises(ParameterError, match=says):
         make()
+
+
+@pytest.mark.parametrize("noise", [DiscreteNoise(0.8), GaussianNoise(0.25)])
+@pytest.mark.parametrize("p_lower", [math.nan, -0.1, 1.1, math.inf, "0.9", None, True])
+def test_what_is_no_probability_certifies_nothing(noise: Any, p_lower: Any) -> None:
+    with pytest.raises(ParameterError, match=r"p_lower is out of range: .*; allowed: a number from 0 to 1"):
+        noise.certified_radius(p_lower)
+
+
+def test_a_float_that_is_whole_is_a_radius() -> None:
+    assert DiscreteNoise(0.8).least(3.0) == DiscreteNoise(0.8).least(np.float32(3)) == Fraction(127, 128)
+
+
+@pytest.mark.parametrize("sigma", [1e-4, 1e4])
+def test_noise_at_the_ends_is_noise(sigma: float) -> None:
+    noise = GaussianNoise(sigma)
+    drawn = noise.noisy(np.full((1, 1, 1), 0.5, np.float32), noise.draw(generator(), (1000, 1, 1, 1)))
+    assert np.isfinite(drawn).all()
+    assert drawn.std() == pytest.approx(sigma, rel=0.1)
 
 
 def test_a_float_means_the_decimal_that_it_prints_as() -> None:

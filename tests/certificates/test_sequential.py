@@ -12,6 +12,7 @@ from scipy import stats
 
 from pytest_robustness.certificates import clopper_pearson_lower, l0_thresholds
 from pytest_robustness.certificates.sequential import Plan, _giving_up, _planned, fewest_hopeless, plan_of_looks
+from pytest_robustness.errors import ParameterError
 
 THOUSANDTH = Fraction(1, 1000)
 THRESHOLDS = l0_thresholds("0.8", 8)
@@ -198,6 +199,11 @@ def test_what_no_number_of_failures_shows() -> None:
     assert plan_of_looks(THRESHOLDS[3], error=THOUSANDTH, n=880) is None
     plan = plan_for(3, n=881)
     assert (plan.looks[-1], plan.most[-1]) == (881, 0)
+
+
+def test_plans_of_more_draws_than_can_be_made_are_refused() -> None:
+    with pytest.raises(ParameterError, match="n is out of range: got 100000000; allowed: 1 to 10,000,000 draws"):
+        plan_of_looks(THRESHOLDS[3], error=THOUSANDTH, n=10**8)
 
 
 def test_failures_of_the_selection_that_leave_no_hope() -> None:

@@ -76,16 +76,37 @@ def test_both_plans_see_the_same_draws(noise: Any) -> None:
 
 def test_a_model_that_never_changes_its_mind() -> None:
     # Clopper & Pearson of n of n at 0.999, and the largest radius of each alpha, as published by Lee et al.
-    images = np.zeros((1, *SHAPE), dtype=np.uint8)
+    shape = (1, 4, 4)
+    images = np.zeros((1, *shape), dtype=np.uint8)
     for n, p_lower, radii in ((1000, 0.9931160, (7, 4, 2, 1)), (10_000, 0.99930946, (12, 6, 3, 2))):
         for alpha, radius in zip((0.72, 0.8, 0.88, 0.96), radii, strict=True):
-            found = SmoothedClassifier(base(steady(1)), DiscreteNoise(alpha)).certify(images, n=n)
+            found = SmoothedClassifier(base(steady(1), input_shape=shape), DiscreteNoise(alpha)).certify(images, n=n)
             assert (found.labels[0], found.radius[0]) == (1, radius)
             assert found.p_lower[0] == pytest.approx(p_lower, abs=1e-7)
             assert found.counts.tolist() == [[0, n, 0]]
     # Cohen et al.: 0.25 * ppf(0.9931160).
-    gaussian = SmoothedClassifier(base(steady(2)), GaussianNoise(0.25)).certify(images, n=1000)
+    gaussian = SmoothedClassifier(base(steady(2), input_shape=shape), GaussianNoise(0.25)).certify(images, n=1000)
     assert gaussian.radius[0] == pytest.approx(0.615816, abs=1e-6)
+
+
+def test_no_image_is_certified_beyond_the_values_that_it_has() -> None:
+    images = np.zeros((1, 1, 2, 2), dtype=np.uint8)
+    model = SmoothedClassifier(base(steady(1), input_shape=(1, 2, 2)), DiscreteNoise(0.72))
+    assert model.noise.certified_radius(model.certify(images, n=10_000).p_lower[0]) == 12
+    assert model.certify(images, n=10_000).radius.tolist() == [4]
+    assert model.certify_at(images, 4, n=10_000).certified.tolist() == [True]
+    with pytest.raises(ParameterError, match=r"larger than the images have values: got 5; allowed: 0 to 4, for images"):
+        model.certify_at(images, 5, n=10_000)
+    gaussian = SmoothedClassifier(base(steady(1), input_shape=(1, 2, 2)), GaussianNoise(4.0))
+    assert gaussian.certify_at(images, 5, n=1000).certified.all()
+
+
+def test_what_was_selected_is_known_where_nothing_is_certified() -> None:
+    half = base(lambda images: np.stack([images[:, 0, 0, 0] - 0.5, 0.5 - images[:, 0, 0, 0]], axis=1))
+    found = SmoothedClassifier(half, DiscreteNoise("0.5")).certify(IMAGES, n=200)
+    assert (found.labels == ABSTAIN).all()
+    assert set(found.selected) <= {0, 1}
+    assert np.array_equal(found.successes, found.counts[np.arange(6), found.selected])
 
 
 def test_one_radius_takes_few_draws() -> None:
@@ -219,7 +240,18 @@ def smoothed(**options: Any) -> SmoothedClassifier:
         (lambda: SmoothedClassifier(base(), GaussianNoise(0.25)).certify_at(IMAGES, 1.2, n=1000), ParameterError,
          r"got 1\.2; allowed: up to 0\.6158.*needs n=\d+"),
         (lambda: SmoothedClassifier(base(), GaussianNoise(0.25)).certify_at(IMAGES, 9), ParameterError,
-         "No number of draws"),
+         "No feasible number of draws"),
+        # 0.25 * ppf(1 - 1e-20): that many draws are a number, but nobody makes them.
+        (lambda: SmoothedClassifier(base(), GaussianNoise(0.25)).certify_at(IMAGES, 2.0), ParameterError,
+         "No feasible number of draws"),
+        (lambda: smoothed().certify(IMAGES, n=10**8), ParameterError, "n is out of range: got 100000000; allow"),
+        (lambda: smoothed().certify_at(IMAGES, 1, n0=10**8), ParameterError, "n0 is out of range"),
+        (lambda: smoothed().predict(IMAGES, n=10**8), ParameterError, "n is out of range"),
+        (lambda: SmoothedClassifier(base(), 0.8), ParameterError,  # type: ignore[arg-type]
+         r"no noise to smooth with: got 0\.8; allowed: DiscreteNoise\(alpha\) for L0, GaussianNoise\(sigma\) for L2"),
+        (lambda: SmoothedClassifier(base(), "l0"), ParameterError, "no noise to smooth with"),  # type: ignore[arg-type]
+        (lambda: SmoothedClassifier(base(), DiscreteNoise), ParameterError,  # type: ignore[arg-type]
+         "no noise to smooth with"),
     ],
 )  # fmt: skip
 def test_what_is_wrong_is_said(ask: Any, error: type[Exception], says: str) -> None:

@@ -63,6 +63,36 @@ def test_votes_are_counted_in_batches_and_so_are_the_passes() -> None:
     assert np.array_equal(some.votes("estimate", 100, 400) + some.votes("estimate", 400, 850), votes)
 
 
+class Counting:
+    """Noise that counts how often it is drawn."""
+
+    def __init__(self) -> None:
+        self.times = 0
+
+    def draw(self, generator: np.random.Generator, shape: tuple[int, ...]) -> Any:
+        self.times += 1
+        return NOISES[0].draw(generator, shape)
+
+    def noisy(self, image: Any, drawn: Any) -> Any:
+        return NOISES[0].noisy(image, drawn)
+
+
+def test_small_batches_do_not_draw_the_noise_again() -> None:
+    def votes_of(batch_size: int) -> tuple[Any, int]:
+        counting = Counting()
+        prepared = NOISES[0].prepared(np.zeros((2, *SHAPE), dtype=np.uint8), binarise=True)
+        base = checked_base(load_classifier(lambda images: images[:, 0, 0], input_shape=SHAPE), NOISES[0])
+        some = copies_of(base, counting, prepared, seed=0, ids=None, batch_size=batch_size)  # type: ignore[arg-type]
+        found = [each.votes("estimate", start, start + 64) for each in some for start in range(0, 512, 64)]
+        return np.stack(found), counting.times
+
+    whole, times = votes_of(500)
+    assert times == 4  # two images, 512 draws in two chunks of 256
+    few, times = votes_of(8)
+    assert times == 4
+    assert np.array_equal(few, whole)
+
+
 def test_labels_of_images_outside_the_range() -> None:
     base = load_classifier(lambda images: images[:, 0, 0, :3], input_shape=SHAPE, outputs="logits")
     images = np.zeros((2, *SHAPE), dtype=np.float32)

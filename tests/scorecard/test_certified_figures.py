@@ -7,16 +7,19 @@ import matplotlib as mpl
 import pytest
 
 from pytest_robustness.errors import ParameterError
-from pytest_robustness.scorecard.certified_figures import TITLE, UNITS, certified, draw_certified
+from pytest_robustness.scorecard.certified_figures import TITLE, UNITS, VALUES, certified, draw_certified
+from pytest_robustness.scorecard.csv import render_csv
 from pytest_robustness.scorecard.figures import BLUE, MUTED
 from pytest_robustness.scorecard.html import render_html
+from pytest_robustness.scorecard.markdown import render_markdown
 from pytest_robustness.scorecard.pictures import draw
+from pytest_robustness.scorecard.terminal import render_terminal
 from tests.scorecard.sample import make_card, make_row
 
 CURVE = {
     "norm": "l0",
     "noise": "pixels kept with probability 0.8",
-    "statement": "each certificate holds with probability 0.999",
+    "statement": "for each image, a false certificate has a chance of at most 0.001",
     "noise_n": 10_000,
     "sequential": False,
     "radii": [0, 1, 2, 3],
@@ -32,7 +35,8 @@ IN_L2 = {**CURVE, "norm": "l2", "noise": "Gaussian of standard deviation 0.25", 
 
 
 def row(found, metric="accuracy"):
-    return make_row("certified", metric, details={"certificates": found})
+    radii = found["radii"] if len(found["radii"]) > 1 else found["radii"][0]
+    return make_row("certified", metric, parameters={"radius": radii}, details={"certificates": found})
 
 
 def test_the_curve_with_its_interval_and_the_mean():
@@ -56,6 +60,24 @@ def test_pixels_are_counted_in_whole_numbers():
     (axes,) = certified(row(IN_L2)).axes
     assert axes.get_xlabel() == UNITS["l2"]
     assert any(place != int(place) for place in axes.get_xticks())
+
+
+def test_in_colour_values_are_counted():
+    (axes,) = certified(row({**CURVE, "channels": 3})).axes
+    assert axes.get_xlabel() == VALUES == "values changed (L0 radius)"
+    (axes,) = certified(row({**IN_L2, "channels": 3})).axes
+    assert axes.get_xlabel() == UNITS["l2"]
+
+
+def test_every_report_says_where_the_value_is_and_what_the_interval_leaves_out():
+    statement = CURVE["statement"]
+    for found, at in ((CURVE, True), (ONE, False)):
+        card = make_card([row(found)])
+        lines = render_terminal(card, width=200, verbosity=1, color=False)
+        reports = [render_html(card), render_markdown(card), "\n".join(lines)]
+        assert all(statement in report for report in reports)
+        assert all((" · at radius 3" in report) == at for report in reports)
+        assert ("at radius 3" in render_csv(card)) == at
 
 
 @pytest.mark.parametrize("mean", [None, 7.3])
@@ -85,8 +107,9 @@ def test_the_page_shows_curves_and_no_single_points():
 
 def test_the_caption_says_where_the_value_is_and_what_the_interval_leaves_out():
     page = render_html(make_card([row(CURVE), make_row("certified", "mean_radius", 2.1)]))
-    (caption,) = re.findall(r"[^>]* at radius 3; each certificate holds with probability 0.999[^<]*", page)
+    (caption,) = re.findall(r"[^>]* at radius 3: [^<]*; for each image, a false certificate has a chance of[^<]*", page)
     assert caption.startswith("certified")
+    assert '<span class="metric">at radius 3</span>' in page
     assert " at radius " not in render_html(make_card([row(ONE)]))
 
 

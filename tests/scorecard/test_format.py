@@ -74,6 +74,9 @@ def test_bounds_are_shown_as_they_were_given() -> None:
         (make_row("corruption", parameters={"corruptions": list("abcd")}), "corruption 4 corruptions"),
         (make_row("corruption", parameters={"corruptions": ["fog", "spatter"], "generated": True}),
          "corruption corruptions=fog,spatter generated=yes"),
+        (make_row("certified", parameters={"norm": "l0", "radius": [0, 3]}), "certified l0 radius=0,3 · at radius 3"),
+        (make_row("certified", "mean_radius", parameters={"radius": [0, 1]}), "certified radius=0,1 · mean radius"),
+        (make_row("certified", parameters={"norm": "l2", "radius": 0.25}), "certified l2 radius=0.25"),
         (make_row("new", "unheard", parameters={"deep": {"a": 1}}), 'new deep={"a": 1} · unheard'),
     ],
 )  # fmt: skip

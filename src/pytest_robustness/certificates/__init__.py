@@ -1,4 +1,4 @@
-"""Certificates of smoothed classifiers: exact thresholds for changed pixels (L0), radii in L2, bounds by sampling."""
+"""Certificates of smoothed classifiers: exact thresholds for changed values (L0), radii in L2, bounds by sampling."""
 
 from pytest_robustness.certificates.binomial import clopper_pearson_lower, clopper_pearson_upper, samples_needed
 from pytest_robustness.certificates.gaussian import l2_radius

@@ -7,8 +7,11 @@ from decimal import Decimal, localcontext
 from fractions import Fraction
 from functools import lru_cache
 
-from pytest_robustness.certificates.thresholds import exact_share
+from pytest_robustness.certificates.thresholds import as_fraction, exact_share
 from pytest_robustness.errors import ParameterError, check_number
+
+MOST_DRAWS = 10_000_000
+"""The largest number of draws for an image: beyond it plans take minutes, and models days."""
 
 _ONE = 1 << 128
 """The unit of the sums that decide whether a rounded bound is still a bound."""
@@ -101,6 +104,22 @@ def samples_needed(p: Fraction | str | float, *, confidence: Fraction | str | fl
         # Equality is not enough: where p^n = 1 - confidence, one more draw is needed.
         equal = abs(draws - nearest) < Decimal(10) ** -30
         return (nearest if equal else math.floor(draws)) + 1
+
+
+def check_draws(name: str, value: object) -> None:
+    """Raise ParameterError unless `value` is a number of draws that can be made: 1 to `MOST_DRAWS`."""
+    check_number(name, value, minimum=1, whole=True)
+    if value > MOST_DRAWS:  # type: ignore[operator]
+        mend = "More draws than that would take days for an image."
+        raise ParameterError(f"{name} is out of range", got=value, allowed=f"1 to {MOST_DRAWS:,} draws", mend=mend)
+
+
+def feasible_draws(p: Fraction | str | float, *, confidence: Fraction | str | float = 0.999) -> int | None:
+    """Return `samples_needed`, or None where these are more than can be made; that nothing exceeds 1 is known."""
+    if as_fraction(p) == 1:
+        return None
+    needed = samples_needed(p, confidence=confidence)
+    return needed if needed <= MOST_DRAWS else None
 
 
 def _checked_counts(successes: int, n: int) -> tuple[int, int]:

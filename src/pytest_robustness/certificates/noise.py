@@ -1,4 +1,4 @@
-"""The noise of a smoothed classifier: pixels that change their value, or Gaussian noise; drawn without bias."""
+"""The noise of a smoothed classifier: values that change, or Gaussian noise; drawn without bias."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 from fractions import Fraction
 from functools import lru_cache
+from numbers import Integral, Real
 from typing import TYPE_CHECKING, ClassVar, Protocol
 
 import numpy as np
@@ -24,6 +25,9 @@ if TYPE_CHECKING:
 
 LARGEST_RADIUS = 100
 """The largest L0 radius that is looked for; a larger one is certified as this."""
+
+SIGMAS = (1e-4, 1e4)
+"""The least and the largest standard deviation: beyond them float32 has no noise left, or no image."""
 
 
 class Noise(Protocol):
@@ -51,23 +55,24 @@ class Noise(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class DiscreteNoise:
-    """Each pixel keeps its value with probability alpha, and else takes one of the K others, all equally likely.
+    """Each value is kept with probability alpha, and else becomes one of the K others, all equally likely.
 
     The noise of Lee, Yuan, Chang & Jaakkola (NeurIPS 2019, arXiv:1906.04948), with a certificate in L0: the number of
-    values of the image that may change. An image of C channels has C values a pixel.
+    values of the image that may change. A pixel of a grey image is one value. An image of C channels has C values a
+    pixel, each with noise of its own: whoever changes r pixels of it changes up to C r values.
 
-    What is drawn is a step s, 0 with probability alpha and else uniform on 1 .. K, in whole numbers: a pixel of level x
-    becomes ``(x + s) mod (K + 1)``. A byte decides whether a pixel keeps its value, compared with the first digit of
+    What is drawn is a step s, 0 with probability alpha and else uniform on 1 .. K, in whole numbers: level x becomes
+    ``(x + s) mod (K + 1)``. A byte decides whether a value is kept, compared with the first digit of
     ``1 - alpha`` to the base 256; in the one case of 256 in which both are equal, the next byte is compared with the
     next digit. So the probabilities are alpha and ``beta = (1 - alpha) / K`` exactly, for any fraction, of which one
-    byte a pixel alone would give 51/256 for 1/5.
+    byte a value alone would give 51/256 for 1/5.
 
     Parameters
     ----------
     alpha : Fraction, int, str or float
         In (0, 1). A float means the decimal that it prints as: 0.8 is 4/5. Kept as a Fraction.
     levels : int, optional
-        K, from 1 to 255: pixels take the values 0, 1/K, .., 1.
+        K, from 1 to 255: the levels are 0, 1/K, .., 1.
 
     Raises
     ------
@@ -104,7 +109,7 @@ class DiscreteNoise:
         return levels_of(images, self.levels, binarise=binarise and self.levels == 1)
 
     def draw(self, generator: np.random.Generator, shape: tuple[int, ...]) -> NDArray[np.uint8]:
-        """Draw the steps of pixels, independent of each other: uint8 in 0 .. K."""
+        """Draw the steps of values, independent of each other: uint8 in 0 .. K."""
         count = math.prod(shape)
         steps = exact_events(generator, 1 - Fraction(self.alpha), count).view(np.uint8)
         if self.levels > 1:
@@ -123,7 +128,13 @@ class DiscreteNoise:
         """Return the largest radius whose threshold is below a probability, -1 where it is 1/2 or less.
 
         Numbers are compared as the fractions that they are, and no radius above 100 is looked for.
+
+        Raises
+        ------
+        ParameterError
+            If `p_lower` is no number from 0 to 1.
         """
+        _check_bound(p_lower)
         share, radius = Fraction(p_lower), 16
         while share > self._thresholds(radius)[-1] and radius < LARGEST_RADIUS:
             radius = min(2 * radius, LARGEST_RADIUS)
@@ -137,10 +148,7 @@ class DiscreteNoise:
         ParameterError
             If the radius is out of its range.
         """
-        check_number("radius", radius, minimum=0, whole=True)
-        if radius > LARGEST_RADIUS:
-            raise ParameterError("radius is out of range", got=radius, allowed=f"0 to {LARGEST_RADIUS} values")
-        return self._thresholds(int(radius))[-1]
+        return self._thresholds(whole_radius(radius))[-1]
 
     def _thresholds(self, radius: int) -> Sequence[Fraction]:
         return _thresholds(Fraction(self.alpha), self.levels, radius)
@@ -157,7 +165,7 @@ class GaussianNoise:
     Parameters
     ----------
     sigma : float
-        Standard deviation, greater than 0, in units of pixels in [0, 1].
+        Standard deviation, from 1e-4 to 1e4, in units of pixels in [0, 1].
 
     Raises
     ------
@@ -170,7 +178,9 @@ class GaussianNoise:
     sigma: float
 
     def __post_init__(self) -> None:
-        check_number("sigma", self.sigma, minimum=0, above=True)
+        sigma, allowed = self.sigma, "0.0001 to 10000, in units of pixels in [0, 1]"
+        if isinstance(sigma, bool) or not isinstance(sigma, Real) or not SIGMAS[0] <= sigma <= SIGMAS[1]:
+            raise ParameterError("sigma is out of range", got=sigma, allowed=allowed)
         object.__setattr__(self, "sigma", float(self.sigma))
 
     def prepared(self, images: ArrayLike, *, binarise: bool) -> NDArray[np.float32]:
@@ -197,7 +207,14 @@ class GaussianNoise:
         return image + drawn
 
     def certified_radius(self, p_lower: float) -> float:
-        """Return ``sigma * ppf(p_lower)``, rounded down, -1 where the probability is 1/2 or less."""
+        """Return ``sigma * ppf(p_lower)``, rounded down, -1 where the probability is 1/2 or less.
+
+        Raises
+        ------
+        ParameterError
+            If `p_lower` is no number from 0 to 1, or 1, which no number of draws shows.
+        """
+        _check_bound(p_lower)
         return l2_radius(p_lower, self.sigma) if p_lower > 0.5 else -1.0
 
     def least(self, radius: float) -> float:
@@ -212,6 +229,36 @@ class GaussianNoise:
 
         check_number("radius", radius, minimum=0)
         return min(1.0, float(ndtr(float(radius) / self.sigma)) * (1 + 2**-48)) if radius else 0.5
+
+
+def whole_radius(radius: object) -> int:
+    """Return an L0 radius as an int, also of a float without a fraction; raise ParameterError where it is none."""
+    whole = (
+        not isinstance(radius, bool) and isinstance(radius, Real) and (isinstance(radius, Integral) or radius % 1 == 0)
+    )
+    if not whole or not 0 <= radius <= LARGEST_RADIUS:  # type: ignore[operator]
+        allowed = f"a whole number of values, 0 to {LARGEST_RADIUS}"
+        raise ParameterError("radius is out of range", got=radius, allowed=allowed)
+    return int(radius)  # type: ignore[call-overload, no-any-return]
+
+
+def values_that_change(noise: Noise, shape: tuple[int, ...]) -> int | None:
+    """Return how many values of an image (C, H, W) can change at all, None where the radius does not count them."""
+    return math.prod(shape) if noise.norm == "l0" else None
+
+
+def check_radius_fits(noise: Noise, radius: float, shape: tuple[int, ...]) -> None:
+    """Raise ParameterError for an L0 radius greater than the number of values of an image (C, H, W)."""
+    most = values_that_change(noise, shape)
+    if most is not None and radius > most:
+        raise ParameterError(
+            "the radius is larger than the images have values", got=radius, allowed=f"0 to {most}, for images {shape}"
+        )
+
+
+def _check_bound(p_lower: object) -> None:
+    if isinstance(p_lower, bool) or not isinstance(p_lower, Real) or not 0 <= p_lower <= 1:  # type: ignore[operator]
+        raise ParameterError("p_lower is out of range", got=p_lower, allowed="a number from 0 to 1")
 
 
 @lru_cache(maxsize=64)

@@ -9,6 +9,7 @@ from functools import lru_cache
 
 import numpy as np
 
+from pytest_robustness.certificates.binomial import check_draws
 from pytest_robustness.certificates.walk import START, advanced
 
 FIRST = 0.55
@@ -107,7 +108,7 @@ def plan_of_looks(
     error : Fraction
         In (0, 1).
     n : int
-        Largest number of draws, >= 1.
+        Largest number of draws, 1 to 10,000,000.
     loss : Fraction, optional
         In [0, 1).
     first : float, optional
@@ -117,7 +118,13 @@ def plan_of_looks(
     -------
     Plan or None
         None where not even n draws without a failure would do.
+
+    Raises
+    ------
+    ParameterError
+        If `n` is out of its range.
     """
+    check_draws("n", n)
     failing = _rounded_down(1 - threshold)
     at_once = _opening(failing, float(error), n)
     if at_once is None:

@@ -8,18 +8,23 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pytest_robustness.certificates.binomial import clopper_pearson_lower, samples_needed
-from pytest_robustness.certificates.results import ABSTAIN, Certificates, RadiusCertificates
-from pytest_robustness.certificates.sequential import Plan, fewest_hopeless, plan_of_looks
+from pytest_robustness.certificates.binomial import check_draws, clopper_pearson_lower, feasible_draws
+from pytest_robustness.certificates.bounds import LOSS, certified_radii, plan_at, share_of
+from pytest_robustness.certificates.noise import check_radius_fits
+from pytest_robustness.certificates.results import ABSTAIN, Certificates, RadiusCertificates, votes_for
+from pytest_robustness.certificates.sequential import Plan, fewest_hopeless
 from pytest_robustness.certificates.thresholds import exact_share
 from pytest_robustness.certificates.voting import Copies, checked_base, copies_of, stacked
-from pytest_robustness.errors import ParameterError, check_confidence, check_number
+from pytest_robustness.errors import ParameterError, check_confidence
 
 if TYPE_CHECKING:
     from numpy.typing import ArrayLike, NDArray
 
     from pytest_robustness.certificates.noise import Noise
     from pytest_robustness.classifiers import Classifier
+
+_NOISE = ("norm", "prepared", "draw", "noisy", "certified_radius", "least")
+"""What is asked of a noise."""
 
 _IN_SELECTION = Fraction(1, 50)
 """Share of the loss for giving up after the selection: few draws, which a clear image may fail by bad luck."""
@@ -46,6 +51,8 @@ class SmoothedClassifier:
 
     Raises
     ------
+    ParameterError
+        If `noise` is none.
     ClassifierError
         If `base` cannot be loaded, or its shape is not known.
 
@@ -68,13 +75,16 @@ class SmoothedClassifier:
     binarise: bool = field(default=True, kw_only=True)
 
     def __post_init__(self) -> None:
+        if isinstance(self.noise, type) or not all(hasattr(self.noise, name) for name in _NOISE):
+            allowed = "DiscreteNoise(alpha) for L0, GaussianNoise(sigma) for L2, of pytest_robustness.certificates"
+            raise ParameterError("this is no noise to smooth with", got=self.noise, allowed=allowed)
         object.__setattr__(self, "base", checked_base(self.base, self.noise))
 
     def votes(
         self, images: ArrayLike, n: int = 1000, *, seed: int = 0, ids: ArrayLike | None = None, batch_size: int = 500
     ) -> NDArray[np.int64]:
         """Return how often each class was predicted for n noisy copies of each image, (N, K)."""
-        check_number("n", n, minimum=1, whole=True)
+        check_draws("n", n)
         return stacked(
             [each.votes("prediction", 0, n) for each in self.copies(images, seed=seed, ids=ids, batch_size=batch_size)]
         )
@@ -95,7 +105,7 @@ class SmoothedClassifier:
         refutes, at the error ``1 - confidence``, that the class with the second most is as likely. Each label is
         another class than the most likely one with a chance of at most that error.
         """
-        error = 1 - _share(confidence)
+        error = 1 - share_of(confidence)
         return _clear_winners(self.votes(images, n, seed=seed, ids=ids, batch_size=batch_size), error)
 
     def certify(
@@ -113,21 +123,23 @@ class SmoothedClassifier:
 
         The first `n0` draws select a class. The n draws after them bound its probability from below, by
         Clopper & Pearson with one side, at `confidence`; the radius is the largest whose threshold this bound exceeds,
-        compared without rounding. Each certificate is wrong with a chance of at most ``1 - confidence``.
+        compared without rounding, though never more than the image has values. For each image, a false certificate has
+        a chance of at most ``1 - confidence``.
         """
         _check_draws(n0, n, confidence)
-        selected, found = [], []
+        chosen, found = [], []
         for each in self.copies(images, seed=seed, ids=ids, batch_size=batch_size):
-            selected.append(int(each.votes("selection", 0, n0).argmax()))
+            chosen.append(int(each.votes("selection", 0, n0).argmax()))
             found.append(each.votes("estimate", 0, n))
-        pairs = zip(selected, found, strict=True)
-        p_lower = [clopper_pearson_lower(_votes_for(a, votes), n, confidence=confidence) for a, votes in pairs]
-        radius = np.array([self.noise.certified_radius(p) for p in p_lower])
+        selected, counts = np.array(chosen), stacked(found)
+        successes = votes_for(selected, counts)
+        p_lower, radius = certified_radii(self.noise, successes, n, confidence, np.asarray(images).shape[1:])
         return Certificates(
             labels=np.where(radius >= 0, selected, ABSTAIN),
-            p_lower=np.array(p_lower),
+            p_lower=p_lower,
             radius=radius,
-            counts=stacked(found),
+            counts=counts,
+            selected=selected,
         )
 
     def certify_at(
@@ -138,7 +150,7 @@ class SmoothedClassifier:
         n0: int = 100,
         n: int = 100_000,
         confidence: float = 0.999,
-        loss: float = 0.1,
+        loss: float = LOSS,
         seed: int = 0,
         ids: ArrayLike | None = None,
         batch_size: int = 500,
@@ -146,8 +158,8 @@ class SmoothedClassifier:
         """Tell which images are certified at one radius, with as few draws as that takes.
 
         As `certify`, but one looks at the draws of the estimate while they come, see `plan_of_looks`, and stops where
-        the probability is shown to exceed the threshold of the radius. Each certificate is wrong with a chance of at
-        most ``1 - confidence``, all looks together.
+        the probability is shown to exceed the threshold of the radius. For each image, a false certificate has a chance
+        of at most ``1 - confidence``, all looks together.
 
         One also stops as hopeless where too many draws failed, in the selection or after it. This makes no certificate
         wrong, whatever `loss` is. That a certificate is lost which would have come if one went on has a chance of at
@@ -158,17 +170,18 @@ class SmoothedClassifier:
         Raises
         ------
         ParameterError
-            Also if n draws cannot certify the radius, even if none of them fails.
+            Also if n draws cannot certify the radius, even if none of them fails, or if it is larger than an image has
+            values.
         """
         _check_draws(n0, n, confidence)
         threshold, lost = Fraction(self.noise.least(radius)), exact_share(loss, "loss", ends=True)
-        plan = plan_of_looks(threshold, error=1 - _share(confidence), n=n, loss=lost / 2) if threshold < 1 else None
+        plan = plan_at(self.noise, radius, n=n, confidence=confidence, loss=loss)
         if plan is None:
             raise self._out_of_reach(radius, threshold, n, confidence)
         limit = fewest_hopeless(plan.worthwhile, n0, lost * _IN_SELECTION)
-        rows = [
-            _decided(each, plan, n0, limit) for each in self.copies(images, seed=seed, ids=ids, batch_size=batch_size)
-        ]
+        copies = self.copies(images, seed=seed, ids=ids, batch_size=batch_size)
+        check_radius_fits(self.noise, radius, np.asarray(images).shape[1:])
+        rows = [_decided(each, plan, n0, limit) for each in copies]
         labels, certified, draws, failures = (np.array(column) for column in zip(*rows, strict=True))
         return RadiusCertificates(labels=labels, certified=certified, draws=draws, failures=failures)
 
@@ -185,7 +198,7 @@ class SmoothedClassifier:
         """
         from pytest_robustness.certificates.shares import share_classifier
 
-        check_number("n", n, minimum=1, whole=True)
+        check_draws("n", n)
         return share_classifier(self, n, seed, batch_size)
 
     def copies(
@@ -197,9 +210,9 @@ class SmoothedClassifier:
 
     def _out_of_reach(self, radius: float, threshold: Fraction, n: int, confidence: float) -> ParameterError:
         largest = self.noise.certified_radius(clopper_pearson_lower(n, n, confidence=confidence))
-        mend = "No number of draws that can be counted shows so much: take a smaller radius or another noise."
-        if threshold < 1:
-            mend = f"This radius needs n={samples_needed(threshold, confidence=confidence)}, if not one of them fails."
+        mend = "No feasible number of draws shows so much: take a smaller radius or another noise."
+        if needed := feasible_draws(threshold, confidence=confidence):
+            mend = f"This radius needs n={needed}, if not one of them fails."
         return ParameterError(
             f"n={n} draws cannot certify the radius at confidence {confidence}",
             got=radius,
@@ -240,11 +253,6 @@ def _votes_for(label: int, votes: NDArray[np.int64]) -> int:
 
 
 def _check_draws(n0: int, n: int, confidence: float) -> None:
-    check_number("n0", n0, minimum=1, whole=True)
-    check_number("n", n, minimum=1, whole=True)
+    check_draws("n0", n0)
+    check_draws("n", n)
     check_confidence(confidence)
-
-
-def _share(confidence: float) -> Fraction:
-    check_confidence(confidence)
-    return exact_share(confidence, "confidence")

@@ -1,4 +1,4 @@
-"""Exact L0 thresholds: how likely a class must be under the noise, so that no change of r pixels can overturn it."""
+"""Exact L0 thresholds: how likely a class must be under the noise, so that no change of r values can overturn it."""
 
 from __future__ import annotations
 
@@ -27,13 +27,14 @@ def l0_thresholds(
 ) -> list[Fraction]:
     """Return the exact thresholds of the discrete noise of Lee et al. (NeurIPS 2019, arXiv:1906.04948).
 
-    The noise keeps a pixel with probability alpha, and otherwise gives it one of the K other values, each with
-    probability ``beta = (1 - alpha) / K``. A class whose probability under the noise is greater than the r-th threshold
-    at an image x has a probability greater than `p` at every image x' that differs from x in at most r pixels, and no
-    smaller number does this for every classifier.
+    The noise keeps a value of the image with probability alpha, and otherwise gives it one of the K other levels, each
+    with probability ``beta = (1 - alpha) / K``. A pixel of a grey image is one value; one of C channels is C of them,
+    each kept and counted by itself. A class whose probability under the noise is greater than the r-th threshold at an
+    image x has a probability greater than `p` at every image x' that differs from x in at most r values, and no smaller
+    number does this for every classifier.
 
     By the lemma of Neyman and Pearson, the worst classifier collects the noisy images in the order of how much likelier
-    they are from x than from x'. The pixels in which x and x' agree say nothing about that, however many they are. Of
+    they are from x than from x'. The values in which x and x' agree say nothing about that, however many they are. Of
     the r others, each agrees with x (probability alpha from x, beta from x'), with x' (beta, alpha), or with neither
     (the same from both). So only the number k counts, of those that agree with x less those that agree with x'::
 
@@ -46,11 +47,11 @@ def l0_thresholds(
     Parameters
     ----------
     alpha : Fraction, int, str or float
-        Probability that a pixel is kept, in (0, 1). A float means the decimal that it prints as: 0.8 is 4/5.
+        Probability that a value is kept, in (0, 1). A float means the decimal that it prints as: 0.8 is 4/5.
     radius : int
-        Largest number of changed pixels, >= 0.
+        Largest number of changed values, >= 0.
     levels : int, optional
-        K, >= 1: pixels take the values 0, 1/K, .., 1. Binary images have K = 1, images of 8 bits have K = 255.
+        K, >= 1: the levels are 0, 1/K, .., 1. Binary images have K = 1, images of 8 bits have K = 255.
     p : Fraction, int, str or float, optional
         In (0, 1): the probability to be kept, 1/2 for a majority.
 
@@ -69,7 +70,7 @@ def l0_thresholds(
     check_number("levels", levels, minimum=1, whole=True)
     other = (1 - kept) / int(levels)
     unit = math.lcm(kept.denominator, other.denominator)
-    # Where a pixel rather changes than stays, only the order is reversed: the two probabilities change places.
+    # Where a value rather changes than stays, only the order is reversed: the two probabilities change places.
     likely, rare = int(max(kept, other) * unit), int(min(kept, other) * unit)
     step = (rare, unit - likely - rare, likely)
     masses, thresholds = [1], [share]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pytest_robustness.classifiers import Classifier
 
 _CHUNK = 2**16
-"""Pixels that are drawn at once, for as many draws as they make up, but at most 256 and at least one."""
+"""Values that are drawn at once, for as many draws as they make up, but at most 256 and at least one."""
 
 
 class Source(NamedTuple):
@@ -33,18 +33,28 @@ class Source(NamedTuple):
     sample_id: int
 
 
-def drawn_noise(noise: Noise, shape: tuple[int, ...], source: Source, start: int, stop: int) -> Iterator[NDArray[Any]]:
+Kept = dict[tuple[Source, int], "NDArray[Any]"]
+"""The chunk of noise that was drawn last, by its source and its number; empty, or one entry."""
+
+
+def drawn_noise(
+    noise: Noise, shape: tuple[int, ...], source: Source, start: int, stop: int, *, kept: Kept | None = None
+) -> Iterator[NDArray[Any]]:
     """Yield the draws from start to stop - 1 in turn, some at a time, (n, C, H, W).
 
     Draws come in chunks of a size that depends on the shape alone, each from a generator of its own, keyed by the seed,
-    the sample and the number of the chunk. So the k-th draw of a sample is the same whoever asks, and for how many.
+    the sample and the number of the chunk. So the k-th draw of a sample is the same whoever asks, and for how many. The
+    last chunk stays in `kept`, for those who ask for a part of it and soon for the next; what is yielded is a view.
     """
+    kept = {} if kept is None else kept
     size = max(1, min(256, _CHUNK // math.prod(shape)))
     for chunk in range(start // size, -(-stop // size)):
-        generator = sample_generator(source.seed, f"certificate/{source.stream}", source.sample_id, chunk)
-        drawn = noise.draw(generator, (size, *shape))
+        if (source, chunk) not in kept:
+            kept.clear()
+            generator = sample_generator(source.seed, f"certificate/{source.stream}", source.sample_id, chunk)
+            kept[source, chunk] = noise.draw(generator, (size, *shape))
         first = chunk * size
-        yield drawn[max(start - first, 0) : stop - first]
+        yield kept[source, chunk][max(start - first, 0) : stop - first]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -57,6 +67,7 @@ class Copies:
     seed: int
     sample_id: int
     batch_size: int
+    kept: Kept = field(default_factory=dict, repr=False)
 
     def votes(self, stream: str, start: int, stop: int) -> NDArray[np.int64]:
         """Return how often each class was predicted under the draws start .. stop - 1, (K,).
@@ -69,7 +80,7 @@ class Copies:
         source = Source(self.seed, stream, self.sample_id)
         for begin in range(start, stop, self.batch_size):
             end = min(begin + self.batch_size, stop)
-            drawn = np.concatenate(list(drawn_noise(self.noise, self.image.shape, source, begin, end)))
+            drawn = np.concatenate(list(drawn_noise(self.noise, self.image.shape, source, begin, end, kept=self.kept)))
             labels = labels_of(self.base, self.noise.noisy(self.image, drawn))
             found = np.bincount(labels, minlength=len(votes))
             found[: len(votes)] += votes
@@ -102,6 +113,7 @@ def copies_of(
     keys = np.arange(len(prepared)) if ids is None else np.asarray(ids)
     if keys.shape != (len(prepared),) or keys.dtype.kind not in "iu":
         raise ParameterError(f"ids must be {len(prepared)} integers", got=f"{keys.dtype} of shape {keys.shape}")
+    kept: Kept = {}  # of all images, which come one after the other: a chunk of each would be too much
     return [
         Copies(
             base=base,
@@ -110,6 +122,7 @@ def copies_of(
             seed=seed,
             sample_id=checked_id(key),
             batch_size=int(batch_size),
+            kept=kept,
         )
         for image, key in zip(prepared, keys, strict=True)
     ]

@@ -122,7 +122,7 @@ class Measurement:
     def name(self) -> str:
         """Short stable text that says what was measured, with what: ``adversarial(attack=pgd, eps=0.1).accuracy``."""
         inside = ", ".join(f"{key}={_plain(value)}" for key, value in self.parameters.items() if value is not None)
-        return f"{self.family}({inside}).{self.metric}"
+        return f"{self.family}({inside}).{self.metric}{self._place()}"
 
     @property
     def ends(self) -> str:
@@ -192,6 +192,13 @@ class Measurement:
     def __format__(self, spec: str) -> str:
         """Format the value; without a format, as ``str``."""
         return format(self.value, spec) if spec else str(self)
+
+    def _place(self) -> str:
+        """Say which of several radii the accuracy is of, since an image is certified at many."""
+        radius = self.parameters.get("radius")
+        if self.family != "certified" or self.metric != "accuracy" or not isinstance(radius, (list, tuple)):
+            return ""
+        return f" at radius {_plain(radius[-1])}"
 
     def _compare(self, op: str, bound: float) -> bool:
         if not isinstance(bound, (Real, Measurement)):

@@ -20,6 +20,9 @@ TITLE = "Certified accuracy over the radius"
 
 UNITS = {"l0": "pixels changed (L0 radius)", "l2": "L2 radius, of pixels in [0, 1]"}
 
+VALUES = "values changed (L0 radius)"
+"""The unit in L0 for images of several channels, of which a pixel is as many values."""
+
 _SIZE = (5.2, 3.2)
 
 _BLUE, _GREY = "#2b62b8", "#5d6670"
@@ -74,7 +77,8 @@ def _curve(axes: Axes, found: Mapping[str, Any], *, blue: str, grey: str) -> Non
         place = (found["mean_radius"], 0.95)
         axes.axvline(place[0], color=grey, linewidth=0.9, linestyle=(0, (4, 3)))
         axes.annotate(f"mean {place[0]:.3g}", place, (4, 0), textcoords="offset points", color=grey, fontsize=8)
-    axes.set(xlabel=UNITS[found["norm"]], ylabel="certified accuracy", ylim=(0, 1.01))
+    unit = VALUES if found["norm"] == "l0" and found.get("channels", 1) > 1 else UNITS[found["norm"]]
+    axes.set(xlabel=unit, ylabel="certified accuracy", ylim=(0, 1.01))
     if len(radii) == 1:
         # A band has no width there.
         axes.vlines(radii, found["low"], found["high"], color=blue, alpha=0.4, linewidth=3)

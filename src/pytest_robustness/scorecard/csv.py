@@ -9,7 +9,7 @@ import math
 from typing import TYPE_CHECKING
 
 from pytest_robustness.scorecard.builtin import finite
-from pytest_robustness.scorecard.format import parameters_label
+from pytest_robustness.scorecard.format import parameters_label, row_metric
 
 if TYPE_CHECKING:
     from pytest_robustness.scorecard.card import Scorecard
@@ -40,12 +40,13 @@ def render_csv(card: Scorecard) -> str:
 
 def _flat(row: Row, model: ModelCard, data: DataCard, seed: int) -> dict[str, object]:
     plain = row.to_dict()
+    place = row_metric(row) if row.metric == "accuracy" else ""  # the metric has a column of its own
     threshold = plain["threshold"] or {"op": None, "bound": None}
     record = plain | threshold
     record |= {
         "model": model.name,
         "data": data.name,
-        "check": parameters_label(row.parameters),
+        "check": " ".join(filter(None, [parameters_label(row.parameters), place])),
         "parameters": _compact(plain["parameters"]),
         "parts": _compact(plain["parts"]),
         "warnings": "; ".join(row.warnings),

@@ -156,10 +156,23 @@ def _listed(value: object) -> str:
     return ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)
 
 
+def row_metric(row: Row) -> str:
+    """Say what a row is a value of: its metric, or of several radii the one that the accuracy is of; else nothing."""
+    if row.metric != "accuracy":
+        return metric_label(row.family, row.metric)
+    radius = row.parameters.get("radius")
+    return f"at radius {_short(radius[-1])}" if row.family == "certified" and isinstance(radius, list | tuple) else ""
+
+
 def check_label(row: Row) -> str:
     """Say what was checked in one short line: family, parameters, and the metric where it is not plain accuracy."""
     words = " ".join(filter(None, [one_line(row.family), parameters_label(row.parameters)]))
-    return words if row.metric == "accuracy" else f"{words} · {metric_label(row.family, row.metric)}"
+    return " · ".join(filter(None, [words, row_metric(row)]))
+
+
+def footnote(row: Row) -> str:
+    """Return what an interval leaves out and a reader has to know: of certificates, that they may be false."""
+    return one_line(row.details.get("certificates", {}).get("statement", ""))
 
 
 def block_label(model: ModelCard, data: DataCard, seed: int) -> str:

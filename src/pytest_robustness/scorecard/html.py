@@ -91,12 +91,13 @@ def _row_view(row: Row, number: int, fresh: tuple[PartRow, ...]) -> dict[str, An
         "label": words.check_label(row),
         "family": row.family,
         "parameters": words.parameters_label(row.parameters),
-        "metric": words.metric_label(row.family, row.metric),
+        "metric": words.row_metric(row),
         "value": _unbroken(words.row_value(row)),
         "interval": words.row_interval(row, row.metric),
         "bound": _unbroken(words.bound_text(row.metric, row.threshold)),
         "bar": _bar(row, row),
         "cost": words.cost_text(row),
+        "footnote": words.footnote(row),
         "parts": [_part_view(row, part) for part in parts],
         "parts_note": note or _plural(len(parts), "part"),
     }
@@ -156,9 +157,9 @@ def _by_chance(row: Row) -> str:
 
 
 def _certain(row: Row) -> str:
-    """Say of a curve of certificates where its value is, and what its interval does not include."""
-    found = row.details.get("certificates")
-    return f" at radius {found['radii'][-1]:g}; {found['statement']}" if found else ""
+    """Say of a curve of certificates what its interval does not include."""
+    statement = words.footnote(row)
+    return f"; {statement}" if statement else ""
 
 
 def _script_safe(card: Scorecard) -> str:

@@ -9,6 +9,7 @@ from pytest_robustness.scorecard.format import (
     block_label,
     bound_text,
     check_label,
+    footnote,
     interval_heading,
     new_parts,
     one_line,
@@ -80,6 +81,8 @@ def _notes(rows: list[Row]) -> Iterable[str]:
         if row.reason and row.verdict in ("failed", "inconclusive"):
             notes.append(f"- {_VERDICTS[row.verdict]} {label}: {escape(row.reason)}")
         notes += [f"- warning, {label}: {escape(warning)}" for warning in row.warnings]
+    statements = dict.fromkeys(filter(None, map(footnote, rows)))
+    notes += [f"- certified: {escape(statement)}" for statement in statements]
     return ["", *notes] if notes else []
 
 

@@ -10,6 +10,7 @@ from pytest_robustness.scorecard.format import (
     bound_text,
     check_label,
     cost_text,
+    footnote,
     interval_heading,
     is_judged,
     new_parts,
@@ -128,6 +129,8 @@ def _notes(row: Row, verbosity: int) -> Iterable[str]:
         yield one_line(row.reason)
     for warning in row.warnings:
         yield f"! {one_line(warning)}"
+    if verbosity >= 1 and (note := footnote(row)):
+        yield note
     if verbosity >= 2:
         yield cost_text(row)
         if row.test:

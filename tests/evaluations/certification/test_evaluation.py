@@ -10,7 +10,7 @@ import pytest
 import torch
 from torch import nn
 
-from pytest_robustness.certificates import SmoothedClassifier, l0_thresholds
+from pytest_robustness.certificates import SmoothedClassifier, l0_thresholds, plan_of_looks
 from pytest_robustness.classifiers import load_classifier
 from pytest_robustness.datasets import as_dataset
 from pytest_robustness.engine import Evaluator, keys
@@ -69,6 +69,8 @@ def test_the_same_request_in_other_words_is_equal():
     ("keys", "message"),
     [
         ({"noise_n": 0}, "noise_n is out of range: got 0"),
+        ({"noise_n": 10**8}, "noise_n is out of range: got 100000000; allowed: 1 to 10,000,000 draws"),
+        ({"norm": "l2", "sigma": 1e39}, "sigma is out of range"),
         ({"noise_n0": 1.5}, "noise_n0 is out of range: got 1.5"),
         ({"noise_confidence": 1}, "noise_confidence is out of range: got 1"),
         ({"radius": 3, "noise_n": 500}, "noise_n=500 draws cannot certify the radius"),
@@ -165,7 +167,12 @@ def test_details_are_small_and_builtin(one, curve):
         assert len(json.dumps(details)) < 1000
         assert details["accuracy"][-1] == found.value
         assert (details["low"][-1], details["high"][-1]) == (found.low, found.high)
-        assert details["statement"].startswith("each certificate holds with probability 0.999")
+        assert details["statement"].startswith("for each image, a false certificate has a chance of at most 0.001;")
+        assert details["channels"] == 1
+        assert 0.0009 < details["error"] <= 0.001
+    assert (one.details["certificates"]["loss"], curve.details["certificates"]["loss"]) == (0.1, 0.0)
+    plan = plan_of_looks(ONE.noise.least(1), error=Fraction(1, 1000), n=2000, loss=Fraction(1, 20))
+    assert one.details["certificates"]["error"] == plan.error < curve.details["certificates"]["error"] == 0.001
     assert (one.details["certificates"]["radii"], one.details["certificates"]["sequential"]) == ([1], True)
     details = curve.details["certificates"]
     assert (details["radii"], details["sequential"]) == ([0, 1, 2], False)
@@ -219,6 +226,82 @@ def test_whatever_matters_is_in_the_key(evaluator):
     ]
     found = {key(CertifiedAccuracy(**{"radius": 1, **NOISE, **change})) for change in changes}
     assert len(found | {key(ONE), key(CertifiedAccuracy("l2", 0.1, noise_n=2000))}) == len(changes) + 2
+    # Of several radii the draws are the same for any radii, and any confidence.
+    changes = [{"radius": "0..3"}, {"noise_confidence": 0.99}, {"radius": [0, 2], "noise_confidence": 0.9}]
+    assert {key(CertifiedAccuracy(**{"radius": [1, 2], **NOISE, **change})) for change in changes} == {key(CURVE)}
+    draws = [{"noise_n": 2001}, {"noise_n0": 99}, {"alpha": 0.8}, {"levels": 16}]
+    found = {key(CertifiedAccuracy(**{"radius": [1, 2], **NOISE, **change})) for change in draws}
+    assert len(found | {key(CURVE), key(ONE)}) == 6
+
+
+def test_other_radii_and_another_confidence_take_no_new_draws(net, digits, tmp_path):
+    few = digits.take(range(10))
+    Evaluator(net, few, cache=tmp_path).measure(CURVE)
+    for change in ({"radius": (0, 1, 3)}, {"noise_confidence": 0.9}):
+        evaluation = dataclasses.replace(CURVE, **change)
+        found = Evaluator(net, few, cache=tmp_path).measure(evaluation)
+        assert found.cached
+        anew = Evaluator(net, few).measure(evaluation)
+        assert [part.value for part in found.parts] == [part.value for part in anew.parts]
+        for name in ("radius", "prediction", "p_lower", "guess"):
+            assert np.array_equal(found.samples[name], anew.samples[name])
+
+
+def test_images_of_a_curve_are_stored_two_by_two(net, digits, tmp_path):
+    Evaluator(net, digits.take(range(9)), cache=tmp_path).measure(CURVE)
+    assert len(list(tmp_path.rglob("*.npz"))) == 5
+
+
+@pytest.mark.parametrize("n", [10, 11, 20])
+def test_few_draws_make_a_curve_of_radius_0(net, digits, n):
+    found = Evaluator(net, digits.take(range(10))).measure(CertifiedAccuracy(radius="0..3", noise_n=n))
+    mean = found["mean_radius"]
+    assert (mean.value, mean.low, mean.high) == (0.0, 0.0, 0.0)
+    assert f"{n} draws certify no image beyond radius 0" in found.warnings
+
+
+def colour(n=12):
+    return as_dataset((np.ones((n, 3, 2, 2), np.float32), np.ones(n, int)))
+
+
+@pytest.mark.parametrize("radius", [1, [0, 1]])
+def test_in_colour_it_is_values_that_are_counted(radius):
+    found = Evaluator(load_classifier(Certain(), num_classes=2), colour()).measure(
+        CertifiedAccuracy(radius=radius, noise_n=500)
+    )
+    text = "the radius counts values, of which a pixel has 3: a change of r pixels changes up to 3 r of them"
+    assert found.warnings == (text,)
+    details = found.details["certificates"]
+    assert (details["noise"], details["channels"]) == ("values kept with probability 0.8", 3)
+    gaussian = Evaluator(load_classifier(Certain(), num_classes=2), colour()).measure(
+        CertifiedAccuracy("l2", 0.1, noise_n=500)
+    )
+    assert gaussian.warnings == ()
+
+
+def test_no_radius_is_larger_than_an_image():
+    evaluator = Evaluator(load_classifier(Certain(), num_classes=2), squares(4))
+    before = evaluator.classifier.passes.snapshot()
+    for radius in (5, [0, 5]):
+        with pytest.raises(ParameterError, match=r"larger than the images have values: got 5; allowed: 0 to 4"):
+            evaluator.measure(CertifiedAccuracy(radius=radius, alpha=0.72, noise_n=100_000))
+    assert (evaluator.classifier.passes - before).forwards == 0
+    found = evaluator.measure(CertifiedAccuracy(radius=[0, 4], alpha=0.72, noise_n=10_000))
+    assert found.samples["radius"].tolist() == [4] * 4
+    assert found["mean_radius"].high <= 4
+
+
+def test_a_model_that_is_always_wrong_is_not_told_to_learn_the_noise():
+    data = as_dataset((np.ones((12, 1, 2, 2), np.float32), np.zeros(12, int)))
+    found = Evaluator(load_classifier(Certain(), num_classes=2), data).measure(CertifiedAccuracy(noise_n=500))
+    assert found.value == 0.0
+    assert found.warnings == ()
+
+
+def test_the_name_says_at_which_of_several_radii(one, curve):
+    assert one.name.endswith(".accuracy")
+    assert curve.name.endswith("radius=[1,2], alpha=0.9, noise_n=2000).accuracy at radius 2")
+    assert curve["mean_radius"].name.endswith(".mean_radius")
 
 
 def test_it_ends_as_soon_as_the_verdict_is_known(net, digits, tmp_path, one):

@@ -56,7 +56,8 @@ def test_a_share_keeps_its_exact_value(share):
 def test_words():
     assert noise_text(DiscreteNoise(0.8)) == "pixels kept with probability 0.8"
     assert noise_text(DiscreteNoise("1/3", 255)) == "pixels kept with probability 1/3, else one of 255 other values"
-    assert noise_text(GaussianNoise(0.25)) == "Gaussian of standard deviation 0.25"
+    assert noise_text(DiscreteNoise(0.8), 3) == "values kept with probability 0.8"
+    assert noise_text(GaussianNoise(0.25), 3) == "Gaussian of standard deviation 0.25"
 
 
 def test_confidence():

@@ -16,6 +16,9 @@ from pytest_robustness.evaluations.certification.radii import check_reach, large
         (range(4), "l0", (0, 1, 2, 3)),
         (np.arange(3), "l0", (0, 1, 2)),
         (np.int64(5), "l0", (5,)),
+        (3.0, "l0", (3,)),
+        ([0, np.float32(2)], "l0", (0, 2)),
+        (np.array(2), "l0", (2,)),
         ("3", "l0", (3,)),
         ("0..10", "l0", tuple(range(11))),
         ("0, 2,5", "l0", (0, 2, 5)),
@@ -43,8 +46,14 @@ def test_radii_are_builtin_numbers_in_order(given, norm, radii):
         ("5..3", "l0", "at least one number"),
         ([[1, 2], [3]], "l0", "radius is out of range"),
         (float("nan"), "l2", "radius is out of range"),
-        (101, "l0", "got 101; allowed: 0 to 100 pixels"),
-        ("0..999999999999", "l0", "allowed: 0 to 100 pixels"),
+        (101, "l0", "got 101; allowed: a whole number of values, 0 to 100"),
+        ("0..999999999999", "l0", "allowed: a whole number of values, 0 to 100"),
+        ("-3000000000..3", "l0", "got -3000000000; allowed: a whole number of values, 0 to 100"),
+        (float("inf"), "l0", "got inf; allowed: a whole number of values"),
+        (range(10**12), "l0", "there are too many radii: got 1000000000000; allowed: 1 to 1000 of them"),
+        (np.zeros(1001), "l2", "there are too many radii: got 1001"),
+        (",".join(["0"] * 1001), "l2", "there are too many radii: got 1001"),
+        (np.zeros((2, 2)), "l2", "radius is out of range"),
         ("1..2..3", "l0", "radius cannot be read: got '1..2..3'"),
         ("", "l0", "radius cannot be read"),
         ("many", "l2", "radius cannot be read: got 'many'; allowed: a number of at least 0"),
@@ -52,7 +61,7 @@ def test_radii_are_builtin_numbers_in_order(given, norm, radii):
         (
             "0.5",
             "l0",
-            r"radius cannot be read: got '0.5'; allowed: a whole number of pixels, several as in \[0, 1, 2\]",
+            r"radius cannot be read: got '0.5'; allowed: a whole number of values \(of grey images: pixels\)",
         ),
     ],
 )
@@ -88,5 +97,8 @@ def test_a_radius_is_in_reach_from_as_many_draws_as_the_message_says():
 def test_what_is_never_in_reach():
     with pytest.raises(ParameterError, match=r"none with so few draws.*needs noise_n=10,"):
         check_reach(DiscreteNoise(0.8), 0, 9, 0.999)
-    with pytest.raises(ParameterError, match=r"got 9\.0; allowed: up to 0\.95286.*No number of draws"):
+    with pytest.raises(ParameterError, match=r"got 9\.0; allowed: up to 0\.95286.*No feasible number of draws"):
         check_reach(GaussianNoise(0.25), 9.0, 100_000, 0.999)
+    # It would be a number of 21 digits.
+    with pytest.raises(ParameterError, match="No feasible number of draws shows so much: take a smaller radius"):
+        check_reach(GaussianNoise(0.25), 2.3, 100_000, 0.999)

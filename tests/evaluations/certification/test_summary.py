@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 from scipy import stats
 
 from pytest_robustness.evaluations.certification.summary import (
+    _doubts_of_base,
     certified_at,
     mean_radius,
     median_radius,
@@ -37,6 +38,10 @@ def test_the_mean_radius_is_the_sum_of_the_shares(drawn):
     assert mean.value - 1e-12 <= mean.high <= 9
 
 
+def test_the_mean_is_0_where_no_radius_beyond_it_is_in_reach():
+    assert mean_radius(np.zeros(5), 0, 0.95) == (0.0, 0.0, 0.0)
+
+
 @given(st.lists(st.integers(0, 9), min_size=1, max_size=40))
 def test_half_of_the_images_reach_the_median(radii):
     median = median_radius(np.array(radii, float), 9, 0.95)
@@ -62,3 +67,29 @@ def test_how_often_the_interval_covers_the_median(n):
     assert outside <= 0.05
     assert 2 * stats.binom.cdf(k, n, 0.5) > 0.05  # one place further in would not do
     assert places.high == n + 1 - k
+
+
+def base(grey, clean, guess):
+    """Twenty images of class 1, of which a base model gets so many right: the first ones."""
+    right = {"grey": grey, "clean": clean, "guess": guess}
+    found = {name: np.where(np.arange(20) < count, 1, 0) for name, count in right.items()}
+    return {**found, "label": np.ones(20, int)}
+
+
+@pytest.mark.parametrize(
+    ("grey", "clean", "guess", "told"),
+    [
+        (20, 20, 20, []),
+        (20, 19, 19, []),  # one of twenty, five points, is no reason for a new model
+        (20, 17, 17, []),  # nor are three, which chance may do (1/8)
+        (20, 15, 15, ["black and white"]),
+        (0, 0, 0, []),  # a model that is always wrong loses nothing to the noise
+        (2, 2, 1, []),
+        (20, 20, 10, ["under the noise"]),
+        (20, 10, 2, ["black and white", "under the noise"]),
+    ],
+)
+def test_what_a_base_model_loses_is_told_where_it_is_no_luck(grey, clean, guess, told):
+    found = _doubts_of_base(base(grey, clean, guess), "pixels kept with probability 0.8")
+    assert len(found) == len(told)
+    assert all(words in doubt for words, doubt in zip(told, found, strict=True))

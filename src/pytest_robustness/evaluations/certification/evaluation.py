@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pytest_robustness.certificates import SmoothedClassifier
-from pytest_robustness.errors import ParameterError, check_number
+from pytest_robustness.certificates.binomial import check_draws
+from pytest_robustness.certificates.noise import check_radius_fits
+from pytest_robustness.errors import ParameterError
 from pytest_robustness.evaluations.adversarial.course import Course
 from pytest_robustness.evaluations.base import Arrays, Block, Evaluation, Outcome, Subject, blocks_of_rows
 from pytest_robustness.evaluations.certification.noise import (
@@ -17,12 +19,13 @@ from pytest_robustness.evaluations.certification.noise import (
     noise_of,
     noise_parameters,
 )
-from pytest_robustness.evaluations.certification.radii import check_reach, largest_radius, radii_of
+from pytest_robustness.evaluations.certification.radii import check_reach, radii_of
 from pytest_robustness.evaluations.certification.summary import (
     certified_at,
     details_of,
     doubts,
     join_samples,
+    longest_radius,
     mean_radius,
     median_radius,
     parts_of,
@@ -42,6 +45,9 @@ BLOCK_SIZE = 8
 """Images in a block: few, since each takes many passes. A run that stops early plans by 64, and so has the same ones.
 """
 
+CURVE_BLOCK_SIZE = 2
+"""Images in a block where there are several radii, each with all draws: half a minute for a small network."""
+
 
 @dataclass(frozen=True)
 class CertifiedAccuracy(Evaluation):
@@ -55,24 +61,27 @@ class CertifiedAccuracy(Evaluation):
     Parameters
     ----------
     norm : {"l0", "l2"}
-        ``"l0"`` counts changed pixels, under noise that changes pixels (Lee et al., NeurIPS 2019); ``"l2"`` is the
-        Euclidean distance of images in [0, 1], under Gaussian noise (Cohen et al., ICML 2019).
+        ``"l0"`` counts changed values, under noise that changes values (Lee et al., NeurIPS 2019); ``"l2"`` is the
+        Euclidean distance of images in [0, 1], under Gaussian noise (Cohen et al., ICML 2019). A pixel of a grey image
+        is one value; in images of C channels a change of r pixels changes up to C r values.
     radius : float, sequence of float, or str
-        One or several; text as in ``"0..10"`` and ``"0,2,5"``.
+        One or several; text as in ``"0..10"`` and ``"0,2,5"``. In L0 at most 100, and no more than images have values.
     alpha : float, str or Fraction, optional
-        For ``"l0"``: probability that a pixel keeps its value, 0.8 by default.
+        For ``"l0"``: probability that a value is kept, 0.8 by default.
     levels : int, optional
-        For ``"l0"``: pixels are multiples of ``1 / levels``. With 1, the default, images are made black and white
+        For ``"l0"``: values are multiples of ``1 / levels``. With 1, the default, images are made black and white
         (greater than 1/2) before they meet the noise, and the certificate is that of the model with this in front of
         it; a change of r grey pixels changes at most r of these. Grey images of 8 bits have ``levels=255``.
     sigma : float, optional
-        For ``"l2"``: standard deviation of the noise, 0.25 by default.
+        For ``"l2"``: standard deviation of the noise, 0.25 by default; from 1e-4 to 1e4.
     noise_n : int
-        Noisy copies of an image that bound the probability of its class; for one radius, at most so many.
+        Noisy copies of an image that bound the probability of its class; for one radius, at most so many. Up to ten
+        million.
     noise_n0 : int
         Noisy copies that select the class before.
     noise_confidence : float
-        Each certificate holds with this probability, by itself. The interval over the images does not include it.
+        For each image, a false certificate has a chance of at most one minus this. The interval over the images does
+        not include it.
 
     Notes
     -----
@@ -102,7 +111,7 @@ class CertifiedAccuracy(Evaluation):
         parameters = noise_parameters(self.norm, given)
         radii = radii_of(self.radius, self.norm)
         for name in ("noise_n", "noise_n0"):
-            check_number(name, getattr(self, name), minimum=1, whole=True)
+            check_draws(name, getattr(self, name))
             object.__setattr__(self, name, int(getattr(self, name)))
         confidence = checked_confidence(self.noise_confidence)
         # A curve may go on where nothing can be certified: there it is 0, and says so.
@@ -137,6 +146,13 @@ class CertifiedAccuracy(Evaluation):
         usual = {"levels": 1, "noise_n": 100_000, "noise_n0": 100, "noise_confidence": 0.999}
         return {k: v for k, v in values.items() if v is not None and usual.get(k) != v}
 
+    def outcome_parameters(self) -> dict[str, Any]:
+        """Return those that the draws depend on; of several radii neither these nor the confidence are among them."""
+        if self.only is not None:
+            return self.parameters()
+        names = ("norm", *DEFAULTS[self.norm], "noise_n", "noise_n0")
+        return {**{name: getattr(self, name) for name in names}, "several": True}
+
     def check_bounds(self, metrics: Sequence[str]) -> None:
         """Raise ParameterError for a bound that could not be met: beyond all draws, or on a mean of one radius."""
         for metric in metrics:
@@ -152,7 +168,8 @@ class CertifiedAccuracy(Evaluation):
             self._check_images(subject)
         early = self._early(subject)
         if early is None:
-            return [] if outcomes else blocks_of_rows(np.arange(len(subject.dataset)), "", size=BLOCK_SIZE)
+            size = CURVE_BLOCK_SIZE if self.only is None else BLOCK_SIZE
+            return [] if outcomes else blocks_of_rows(np.arange(len(subject.dataset)), "", size=size)
         course = self._course(subject, outcomes)
         if outcomes and early.settled(course, subject.dataset.population) is not None:
             return []
@@ -189,9 +206,8 @@ class CertifiedAccuracy(Evaluation):
         return {
             **arrays,
             "guess": whole.counts.argmax(axis=1),
-            "prediction": whole.labels,
-            "radius": whole.radius,
-            "p_lower": whole.p_lower,
+            "selected": whole.selected,
+            "successes": whole.successes,
             "draws": np.full(len(samples), self.noise_n0 + self.noise_n, np.int64),
         }
 
@@ -203,16 +219,17 @@ class CertifiedAccuracy(Evaluation):
         settled = None
         if early is not None:
             settled = early.settled(self._course(subject, outcomes), subject.dataset.population)
-        samples = join_samples(subject, outcomes, self.only)
+        samples = join_samples(self, subject, outcomes)
         estimates = {"accuracy": share_correct(certified_at(samples, self.radii[-1]), confidence)}
         if self.only is None:
-            radii, largest = radii_that_count(samples), largest_radius(self.noise, self.noise_n, self.noise_confidence)
+            radii, largest = radii_that_count(samples), longest_radius(self, subject.dataset.images.shape[1:])
             estimates["mean_radius"] = mean_radius(radii, largest, confidence)
             estimates["median_radius"] = median_radius(radii, largest, confidence)
+        channels = int(subject.dataset.images.shape[1])
         main: dict[str, Any] = {
             "parts": parts_of(self, samples, confidence),
-            "details": {"certificates": details_of(self, samples, estimates, confidence)},
-            "warnings": doubts(self, samples),
+            "details": {"certificates": details_of(self, samples, estimates, channels=channels, confidence=confidence)},
+            "warnings": doubts(self, samples, channels),
             "settled": settled,
             "samples": samples,
         }
@@ -241,8 +258,9 @@ class CertifiedAccuracy(Evaluation):
         return Course.of(len(labels), [""], fallen)
 
     def _check_images(self, subject: Subject) -> None:
-        """Raise before the first pass where the model cannot be smoothed, or a pixel is none that the noise knows."""
+        """Raise before the first pass where the model, the images or the radius do not fit the noise."""
         smoothed = SmoothedClassifier(subject.classifier, self.noise)
+        check_radius_fits(self.noise, self.radii[-1], subject.dataset.images.shape[1:])
         if self.levels is not None and self.levels > 1:
             images = subject.dataset.images
             for start in range(0, len(images), 500):

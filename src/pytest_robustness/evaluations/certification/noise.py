@@ -38,12 +38,17 @@ def noise_of(norm: str, parameters: dict[str, Any]) -> Noise:
     return DiscreteNoise(**parameters) if norm == "l0" else GaussianNoise(**parameters)
 
 
-def noise_text(noise: Noise) -> str:
-    """Put a noise in words."""
+def noise_text(noise: Noise, channels: int = 1) -> str:
+    """Put a noise in words; of images of several channels it is not pixels that are kept, but values."""
     if isinstance(noise, DiscreteNoise):
         others = f", else one of {noise.levels} other values" if noise.levels > 1 else ""
-        return f"pixels kept with probability {share_value(Fraction(noise.alpha))}{others}"
+        return f"{counted(channels)} kept with probability {share_value(Fraction(noise.alpha))}{others}"
     return f"Gaussian of standard deviation {noise.sigma:g}" if isinstance(noise, GaussianNoise) else str(noise)
+
+
+def counted(channels: int) -> str:
+    """Say what an L0 radius counts in images of so many channels."""
+    return "pixels" if channels == 1 else "values"
 
 
 def share_value(share: Fraction) -> float | str:

@@ -6,17 +6,22 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pytest_robustness.certificates import clopper_pearson_lower, samples_needed
-from pytest_robustness.certificates.noise import LARGEST_RADIUS
+from pytest_robustness.certificates import clopper_pearson_lower
+from pytest_robustness.certificates.binomial import feasible_draws
+from pytest_robustness.certificates.noise import whole_radius
 from pytest_robustness.errors import ParameterError, check_number
 
 if TYPE_CHECKING:
     from pytest_robustness.certificates import Noise
 
 _ALLOWED = {
-    "l0": "a whole number of pixels, several as in [0, 1, 2], '0..10' or '0,2,5'",
+    "l0": "a whole number of values (of grey images: pixels), several as in [0, 1, 2], '0..10' or '0,2,5'",
     "l2": "a number of at least 0, several as in [0, 0.25, 0.5] or '0,0.25,0.5'",
 }
+
+
+_MOST = 1000
+"""How many radii one may ask for."""
 
 
 def radii_of(value: Any, norm: str) -> tuple[float, ...]:
@@ -27,23 +32,21 @@ def radii_of(value: Any, norm: str) -> tuple[float, ...]:
     value : float, sequence of float or str
         For instance 3, ``[0, 1, 2]``, ``"3"``, ``"0..10"`` (whole numbers, both ends among them) or ``"0,2,5"``.
     norm : {"l0", "l2"}
-        Radii in L0 are whole numbers from 0 to 100.
+        Radii in L0 are whole numbers from 0 to 100; 3.0 is one, too.
 
     Raises
     ------
     ParameterError
-        If there is none, or one is out of its range.
+        If there is none, there are more than a thousand, or one is out of its range.
     """
     found = _read(value, norm) if isinstance(value, str) else value
-    found = found.tolist() if isinstance(found, np.ndarray) else found
-    numbers = list(found) if isinstance(found, list | tuple | range) else [found]
-    if not numbers:
+    found = found.item() if isinstance(found, np.ndarray) and found.ndim == 0 else found
+    several = isinstance(found, list | tuple | range | np.ndarray)
+    if several and not 0 < len(found) <= _MOST:
+        if len(found) > _MOST:
+            raise _too_many(len(found))
         raise ParameterError("radius needs at least one number", got=value, allowed=_ALLOWED[norm])
-    for number in numbers:
-        check_number("radius", number, minimum=0, whole=norm == "l0")
-        if norm == "l0":
-            _check_largest(number)
-    return tuple(sorted({int(number) if norm == "l0" else float(number) for number in numbers}))
+    return tuple(sorted({_checked(number, norm) for number in (found if several else [found])}))
 
 
 def largest_radius(noise: Noise, n: int, confidence: float) -> float:
@@ -56,9 +59,9 @@ def check_reach(noise: Noise, radius: float, n: int, confidence: float) -> None:
     largest = largest_radius(noise, n, confidence)
     if radius <= largest:
         return
-    mend = "No number of draws that can be counted shows so much: take a smaller radius or more noise."
-    if (threshold := noise.least(radius)) < 1:
-        needed = max(n + 1, samples_needed(threshold, confidence=confidence))
+    mend = "No feasible number of draws shows so much: take a smaller radius or more noise."
+    if needed := feasible_draws(noise.least(radius), confidence=confidence):
+        needed = max(n + 1, needed)
         mend = f"This radius needs noise_n={needed}, and that is enough only where not one of the draws fails."
     raise ParameterError(
         f"noise_n={n} draws cannot certify the radius at noise_confidence={confidence:g}",
@@ -69,22 +72,30 @@ def check_reach(noise: Noise, radius: float, n: int, confidence: float) -> None:
 
 
 def _read(text: str, norm: str) -> list[Any]:
-    found: list[Any] = []
+    pieces = text.split(",")
+    if len(pieces) > _MOST:
+        raise _too_many(len(pieces))
     try:
-        for piece in text.split(","):
-            if norm == "l0" and ".." in piece:
-                first, last = (int(end) for end in piece.split(".."))
-                _check_largest(last)
-                found += range(first, last + 1)
-            else:
-                found.append(int(piece) if norm == "l0" else float(piece))
+        return [number for piece in pieces for number in _read_piece(piece, norm)]
     except ParameterError:
         raise
     except ValueError:
         raise ParameterError("radius cannot be read", got=text, allowed=_ALLOWED[norm]) from None
-    return found
 
 
-def _check_largest(radius: float) -> None:
-    if radius > LARGEST_RADIUS:
-        raise ParameterError("radius is out of range", got=radius, allowed=f"0 to {LARGEST_RADIUS} pixels")
+def _read_piece(piece: str, norm: str) -> list[Any]:
+    if norm == "l0" and ".." in piece:
+        first, last = (_checked(int(end), norm) for end in piece.split(".."))
+        return list(range(int(first), int(last) + 1))
+    return [int(piece) if norm == "l0" else float(piece)]
+
+
+def _checked(number: Any, norm: str) -> float:
+    if norm == "l0":
+        return whole_radius(number)
+    check_number("radius", number, minimum=0)
+    return float(number)
+
+
+def _too_many(count: int) -> ParameterError:
+    return ParameterError("there are too many radii", got=count, allowed=f"1 to {_MOST} of them")
