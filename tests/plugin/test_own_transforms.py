@@ -33,7 +33,7 @@ def shifts(project):
 
 
 def table(transform, *lines):
-    return "\n".join([f'family = "sensitivity"\ntransform = "{transform}"\npoints = 5\nn = 40', *lines])
+    return "\n".join([f'family = "sensitivity"\ntransform = "{transform}"\npoints = 9\nn = 40', *lines])
 
 
 def test_in_a_table(run, project, tables):
@@ -76,10 +76,10 @@ def test_in_markers_and_calls_seen_from_the_root(project, monkeypatch):
     source = """
 import pytest
 
-@pytest.mark.sensitivity(transform="shifts.py:wash", strength=(0, 0.3), points=5, n=40, min_mean=0.2)
-@pytest.mark.sensitivity(transform="mypackage.shifts:wash", strength=(0, 0.3), points=5, n=40, min_mean=0.2)
+@pytest.mark.sensitivity(transform="shifts.py:wash", strength=(0, 0.3), points=9, n=40, min_mean=0.2)
+@pytest.mark.sensitivity(transform="mypackage.shifts:wash", strength=(0, 0.3), points=9, n=40, min_mean=0.2)
 def test_marked(robustness):
-    found = robustness.sensitivity(transform="shifts.py:wash", strength=(0, 0.3), points=5, n=40)
+    found = robustness.sensitivity(transform="shifts.py:wash", strength=(0, 0.3), points=9, n=40)
     assert found >= 0.2
     assert found.parameters["transform"] == "shifts.wash"
     report = robustness.counterexamples("sensitivity", transform="shifts.py:wash", strength=(0, 0.9), limit=1, n=40)
@@ -105,13 +105,13 @@ def test_what_is_not_pure_or_has_no_identity_fails_and_says_so(run):
 import numpy as np
 from shifts import fade
 
-@pytest.mark.sensitivity(transform="shifts.py:noisy", strength=(0, 1), points=5, n=40, min_mean=0.0)
+@pytest.mark.sensitivity(transform="shifts.py:noisy", strength=(0, 1), points=9, n=40, min_mean=0.0)
 def test_noisy(): ...
 
-@pytest.mark.sensitivity(transform=fade, strength=(0, 1), points=5, n=40, min_robust_box=0.0)
+@pytest.mark.sensitivity(transform=fade, strength=(0, 1), points=9, n=40, min_robust_box=0.0)
 def test_robust_box(): ...
 
-@pytest.mark.sensitivity(transform=fade, strength=(0, 1), points=5, n=40, max_drop=1.0)
+@pytest.mark.sensitivity(transform=fade, strength=(0, 1), points=9, n=40, max_drop=1.0)
 def test_drop(): ...
 """
     )

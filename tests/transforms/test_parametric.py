@@ -175,7 +175,7 @@ def test_own_transforms():
     [
         (3, ["a"], "transform must be a function"),
         (lambda images: images, ["a"], "has no such parameter: got 'a'; allowed: none"),
-        (lambda images, b: images, ["images", "b"], "has no such parameter: got 'images'; allowed: b"),
+        (lambda images, b: images, ["images", "b"], "takes the images as images: got .a range of images"),
         (lambda: 3, ["a"], "has no such parameter"),
         (lambda images, a, b: images, ["a"], "Give a range for b"),
     ],

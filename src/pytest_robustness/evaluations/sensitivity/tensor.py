@@ -29,7 +29,7 @@ GROWTH = 0.25
 """By which share the points may grow in a round: its results are needed to choose the next well."""
 
 
-LEAST_LINES = {1: 5, 2: 4}
+LEAST_LINES = {1: 9, 2: 4}
 """Values of each of so many parameters before anything is judged by them: fewer can all lie on the crests of waves."""
 
 
