@@ -6,10 +6,9 @@ from typing import TYPE_CHECKING
 
 import torch
 from safetensors.torch import save_file
-from torch import Tensor, nn
-from torch.nn.functional import cross_entropy
 
 from example_models.lenet5 import WEIGHTS, LeNet5
+from example_models.networks import descend, fresh
 from example_models.training import read_job, train
 
 if TYPE_CHECKING:
@@ -27,14 +26,7 @@ SEED = 0
 
 def fresh_model(generator: torch.Generator) -> LeNet5:
     """Return a network with weights drawn from `generator` (He et al. 2015, arXiv:1502.01852) and biases of zero."""
-    with torch.device("meta"):
-        model = LeNet5()
-    model.to_empty(device="cpu")
-    for layer in model.modules():
-        if isinstance(layer, nn.Conv2d | nn.Linear):
-            nn.init.kaiming_normal_(layer.weight, nonlinearity="relu", generator=generator)
-            nn.init.constant_(layer.get_parameter("bias"), 0.0)
-    return model
+    return fresh(LeNet5, generator)
 
 
 def fit(data: Dataset, *, quick: bool = False) -> LeNet5:
@@ -46,23 +38,8 @@ def fit(data: Dataset, *, quick: bool = False) -> LeNet5:
     optimizer = torch.optim.Adam(model.parameters(), lr=LEARNING_RATE, weight_decay=WEIGHT_DECAY)
     batches = -(-len(images) // BATCH)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=epochs * batches)
-    for epoch in range(1, epochs + 1):
-        total = 0.0
-        for rows in torch.split(torch.randperm(len(images), generator=generator), BATCH):
-            loss = step(model, optimizer, images[rows], labels[rows])
-            schedule.step()
-            total += loss * len(rows)
-        print(f"epoch {epoch} of {epochs}, loss {total / len(images):.4f}", flush=True)
+    descend(model, optimizer, schedule, images, labels, epochs=epochs, batch=BATCH, generator=generator)
     return model.eval()
-
-
-def step(model: nn.Module, optimizer: torch.optim.Optimizer, images: Tensor, labels: Tensor) -> float:
-    """Make one step of the optimizer; return the loss of the batch before it."""
-    optimizer.zero_grad()
-    loss = cross_entropy(model(images), labels)
-    torch.autograd.backward(loss)
-    optimizer.step()
-    return loss.item()
 
 
 def save(model: LeNet5, path: Path) -> None:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import torch
 from safetensors.torch import save_file
 from torch import Tensor, nn
-from torch.nn.functional import cross_entropy
 
+from example_models.networks import descend, fresh
 from example_models.smoothed_cnn import WEIGHTS, SmoothedCNN
 from example_models.training import read_job, train
 
@@ -33,13 +33,8 @@ def fresh_model(generator: torch.Generator) -> SmoothedCNN:
 
     The last layer starts at zero, so that the first steps are no larger than the later ones.
     """
-    with torch.device("meta"):
-        model = SmoothedCNN()
-    model.to_empty(device="cpu")
+    model = fresh(SmoothedCNN, generator)
     for layer in model.modules():
-        if isinstance(layer, nn.Conv2d | nn.Linear):
-            nn.init.kaiming_normal_(layer.weight, nonlinearity="relu", generator=generator)
-            nn.init.constant_(layer.get_parameter("bias"), 0.0)
         if isinstance(layer, nn.Conv2d):  # a CPU is nearly twice as fast with channels last
             layer.weight.data = layer.weight.data.contiguous(memory_format=torch.channels_last)
     nn.init.constant_(model.classifier[-1].get_parameter("weight"), 0.0)
@@ -69,23 +64,18 @@ def fit(data: Dataset, *, quick: bool = False) -> SmoothedCNN:
     schedule = torch.optim.lr_scheduler.OneCycleLR(
         optimizer, LEARNING_RATE, total_steps=epochs * batches, pct_start=WARM_UP, cycle_momentum=False
     )
-    for epoch in range(1, epochs + 1):
-        total = 0.0
-        for rows in torch.split(torch.randperm(len(images), generator=generator), BATCH):
-            loss = step(model, optimizer, flip(images[rows], generator), labels[rows])
-            schedule.step()
-            total += loss * len(rows)
-        print(f"epoch {epoch} of {epochs}, loss {total / len(images):.4f}", flush=True)
+    descend(
+        model,
+        optimizer,
+        schedule,
+        images,
+        labels,
+        epochs=epochs,
+        batch=BATCH,
+        generator=generator,
+        changed=lambda some: flip(some, generator),
+    )
     return rounded(model).eval()
-
-
-def step(model: nn.Module, optimizer: torch.optim.Optimizer, images: Tensor, labels: Tensor) -> float:
-    """Make one step of the optimizer; return the loss of the batch before it."""
-    optimizer.zero_grad()
-    loss = cross_entropy(model(images), labels)
-    torch.autograd.backward(loss)
-    optimizer.step()
-    return loss.item()
 
 
 def rounded(model: SmoothedCNN) -> SmoothedCNN:

@@ -15,8 +15,10 @@ from pytest_robustness.console import (
     PASSED,
     USAGE,
     ProgressBar,
+    add_run_options,
     cache_folder,
     complain,
+    given,
     say,
 )
 from pytest_robustness.errors import ConfigurationError, ParameterError, RobustnessError
@@ -29,6 +31,11 @@ if TYPE_CHECKING:
     from pytest_robustness.scorecard import Scorecard
     from pytest_robustness.scorecard.record import Payload
     from pytest_robustness.scorecard.suite import Evaluators
+
+SETTINGS = (
+    *("model", "data", "n", "seed", "device", "batch_size", "confidence", "verdict", "inconclusive", "early_stop"),
+    *("report", "allow_pickle"),
+)
 
 FUTURE_COMMANDS = ("compare",)
 
@@ -79,20 +86,14 @@ def _parser() -> argparse.ArgumentParser:
     card = commands.add_parser("scorecard", help="measure a classifier, judge its requirements, print the scorecard")
     card.add_argument("model", metavar="MODEL", help="module:name, file.py:name, weights.pt@module:factory, ...")
     card.add_argument("--config", metavar="FILE", type=Path, help="TOML file with [robustness] and its requirements")
-    card.add_argument("--data", metavar="NAME", help="name of a data set, or path of an .npz file (default: mnist)")
     card.add_argument("--n", type=int, help="samples drawn at random (default: all)")
-    card.add_argument("--seed", type=int, help="seed of the draw, the order and all noise (default: 0)")
-    card.add_argument("--device", help="where a torch model runs (default: cpu)")
-    card.add_argument("--batch-size", type=int, help="images in a forward pass (default: 500)")
-    card.add_argument("--confidence", type=float, help="level of the intervals (default: 0.95)")
+    add_run_options(card)
     card.add_argument("--verdict", metavar="RULE", help="point, verify or regress")
     card.add_argument("--early-stop", metavar="RULE", help="off (default), certain, or the error of a sequential test")
     card.add_argument("--inconclusive", metavar="WHAT", help="whether an inconclusive verdict fails: fail or pass")
     card.add_argument(
         "--report", metavar="PATH", nargs="+", action="extend", help="files to write: .json, .md, .html or .csv"
     )
-    card.add_argument("--allow-pickle", metavar="SHA256", action="append", help="load this pickled model, and no other")
-    card.add_argument("--no-cache", action="store_true", help="neither read nor store outcomes")
     card.add_argument("-v", "--verbose", action="count", default=0, help="all metrics and parts; -vv: costs as well")
     card.add_argument("-q", "--quiet", action="store_true", help="one line")
     card.set_defaults(run=_scorecard)
@@ -148,24 +149,8 @@ def _scorecard(options: argparse.Namespace) -> int:
 
 def _given(options: argparse.Namespace) -> dict[str, Any]:
     """Return the settings that were given as options."""
-    names = (
-        *(
-            "model",
-            "data",
-            "n",
-            "seed",
-            "device",
-            "batch_size",
-            "confidence",
-            "verdict",
-            "inconclusive",
-            "early_stop",
-            "report",
-        ),
-        "allow_pickle",
-    )
-    given = {name: getattr(options, name) for name in names if getattr(options, name) is not None}
-    return {**given, "cache": False} if options.no_cache else given
+    found = given(options, SETTINGS)
+    return {**found, "cache": False} if options.no_cache else found
 
 
 def _run_all(

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pytest_robustness.console import PASSED, ProgressBar, cache_folder, say
+from pytest_robustness.console import PASSED, ProgressBar, add_run_options, cache_folder, given, say
 from pytest_robustness.errors import RobustnessError
 from pytest_robustness.scorecard.settings import Settings
 
@@ -42,16 +42,8 @@ def add_command(commands: Any) -> None:
     command.add_argument("--images", type=int, help="images drawn at random (default: all)")
     command.add_argument("--save", metavar="FILE", type=Path, help="write a line for each image: .tsv or .csv")
     command.add_argument("--plot", metavar="FILE", type=Path, help="draw the curve: .png, .svg or .pdf")
-    command.add_argument("--data", metavar="NAME", help="name of a data set, or path of an .npz file (default: mnist)")
-    command.add_argument("--seed", type=int, help="seed of the draw, the order and all noise (default: 0)")
-    command.add_argument("--device", help="where a torch model runs (default: cpu)")
-    command.add_argument("--batch-size", type=int, help="images in a forward pass (default: 500)")
+    add_run_options(command, confidence="level of the intervals over the images")
     command.add_argument("--executor", metavar="NAME", help="serial (default), processes or processes:N")
-    command.add_argument("--confidence", type=float, help="level of the intervals over the images (default: 0.95)")
-    command.add_argument(
-        "--allow-pickle", metavar="SHA256", action="append", help="load this pickled model, and no other"
-    )
-    command.add_argument("--no-cache", action="store_true", help="neither read nor store outcomes")
     command.add_argument("-q", "--quiet", action="store_true", help="no progress")
     command.set_defaults(run=run)
 
@@ -65,7 +57,7 @@ def run(options: argparse.Namespace) -> int:
         For instance for an option that is out of its range, by the name that it has here.
     """
     with _named({"n": "images"}):
-        settings = Settings().replaced(_given(options, SETTINGS) | _renamed(options, {"images": "n"}))
+        settings = Settings().replaced(given(options, SETTINGS) | _renamed(options, {"images": "n"}))
     with _named(_TYPED):
         return _certify(options, settings)
 
@@ -76,7 +68,7 @@ def _certify(options: argparse.Namespace, settings: Settings) -> int:
     from pytest_robustness.evaluations.pictures import check_writable, picture_suffix
     from pytest_robustness.scorecard.suite import Evaluators
 
-    evaluation = CertifiedAccuracy(**_given(options, NOISE), **_renamed(options, DRAWS))
+    evaluation = CertifiedAccuracy(**given(options, NOISE), **_renamed(options, DRAWS))
     picture_suffix(options.plot)
     for path in (options.save and check_certificates_file(options.save), options.plot):
         if path is not None:
@@ -117,13 +109,8 @@ def _as_typed(text: str, names: dict[str, str]) -> str:
     return text
 
 
-def _given(options: argparse.Namespace, names: tuple[str, ...]) -> dict[str, Any]:
-    return _renamed(options, dict(zip(names, names, strict=True)))
-
-
 def _renamed(options: argparse.Namespace, names: dict[str, str]) -> dict[str, Any]:
-    found = {new: getattr(options, name) for name, new in names.items()}
-    return {name: value for name, value in found.items() if value is not None}
+    return {names[name]: value for name, value in given(options, names).items()}
 
 
 def _lines(measurement: Measurement) -> list[str]:

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pytest_robustness.console import PASSED, ProgressBar, cache_folder, say
+from pytest_robustness.console import PASSED, ProgressBar, add_run_options, cache_folder, given, say
 from pytest_robustness.errors import ParameterError
 from pytest_robustness.scorecard.settings import Settings
 
@@ -47,30 +47,22 @@ def add_command(commands: Any) -> None:
     command.add_argument("--level", type=float, help="accuracy for the area above and the robust box (default: 0.9)")
     command.add_argument("--plot", metavar="FILE", type=Path, help="write the pictures: .png, .svg or .pdf")
     command.add_argument("--save", metavar="FILE", type=Path, help="write the points and accuracies: .npz or .csv")
-    command.add_argument("--data", metavar="NAME", help="name of a data set, or path of an .npz file (default: mnist)")
     command.add_argument("--n", type=int, help="samples drawn at random (default: all)")
-    command.add_argument("--seed", type=int, help="seed of the draw, the order and all noise (default: 0)")
-    command.add_argument("--device", help="where a torch model runs (default: cpu)")
-    command.add_argument("--batch-size", type=int, help="images in a forward pass (default: 500)")
+    add_run_options(command)
     command.add_argument("--executor", metavar="NAME", help="serial (default), processes or processes:N")
-    command.add_argument("--confidence", type=float, help="level of the intervals (default: 0.95)")
-    command.add_argument(
-        "--allow-pickle", metavar="SHA256", action="append", help="load this pickled model, and no other"
-    )
-    command.add_argument("--no-cache", action="store_true", help="neither read nor store outcomes")
     command.add_argument("-q", "--quiet", action="store_true", help="no progress")
     command.set_defaults(run=run)
 
 
 def run(options: argparse.Namespace) -> int:
     """Measure the surface, print what is said of it, and write the files that are asked for."""
-    settings = Settings().replaced(_given(options, SETTINGS))
+    settings = Settings().replaced(given(options, SETTINGS))
 
     from pytest_robustness.evaluations import Sensitivity, surface_of
     from pytest_robustness.scorecard.study import check_files, draw_study
     from pytest_robustness.scorecard.suite import Evaluators
 
-    evaluation = Sensitivity(**_ranges(options), **_given(options, OPTIONS))
+    evaluation = Sensitivity(**_ranges(options), **given(options, OPTIONS))
     check_files(plot=options.plot, save=options.save)
     bar = SurfaceBar(quiet=options.quiet)
     evaluators = Evaluators(cache=None if options.no_cache else cache_folder(), progress=bar)
@@ -92,7 +84,7 @@ def run(options: argparse.Namespace) -> int:
 
 def _ranges(options: argparse.Namespace) -> dict[str, Any]:
     """Return the ranges of the parameters that are named; those of an own function come one by one, as texts."""
-    ranges: dict[str, Any] = {name: tuple(ends) for name, ends in _given(options, PARAMETERS).items()}
+    ranges: dict[str, Any] = {name: tuple(ends) for name, ends in given(options, PARAMETERS).items()}
     own = [(name, (_number(name, low), _number(name, high))) for name, low, high in options.range or ()]
     if options.transform is None and own:
         mend = "Name the function with --transform, or give --gamma, --rotation and so on."
@@ -115,11 +107,6 @@ def _number(name: str, text: str) -> float:
         return float(text)
     except ValueError:
         raise ParameterError(f"the range of {name} must be two numbers", got=text) from None
-
-
-def _given(options: argparse.Namespace, names: tuple[str, ...]) -> dict[str, Any]:
-    found = {name: getattr(options, name) for name in names}
-    return {name: value for name, value in found.items() if value is not None}
 
 
 class SurfaceBar(ProgressBar):

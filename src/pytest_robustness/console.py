@@ -5,9 +5,12 @@ from __future__ import annotations
 import sys
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Iterable
+
     from pytest_robustness.engine import Progress
 
 PASSED, FAILED, USAGE, NOT_EVALUATED = 0, 1, 2, 3
@@ -42,6 +45,25 @@ class ProgressBar:
 
     def _seconds(self) -> float:
         return time.monotonic() - self._started
+
+
+def add_run_options(command: argparse.ArgumentParser, *, confidence: str = "level of the intervals") -> None:
+    """Add the options that every command has which measures."""
+    command.add_argument("--data", metavar="NAME", help="name of a data set, or path of an .npz file (default: mnist)")
+    command.add_argument("--seed", type=int, help="seed of the draw, the order and all noise (default: 0)")
+    command.add_argument("--device", help="where a torch model runs (default: cpu)")
+    command.add_argument("--batch-size", type=int, help="images in a forward pass (default: 500)")
+    command.add_argument("--confidence", type=float, help=f"{confidence} (default: 0.95)")
+    command.add_argument(
+        "--allow-pickle", metavar="SHA256", action="append", help="load this pickled model, and no other"
+    )
+    command.add_argument("--no-cache", action="store_true", help="neither read nor store outcomes")
+
+
+def given(options: argparse.Namespace, names: Iterable[str]) -> dict[str, Any]:
+    """Return the options of these names that were given."""
+    found = {name: getattr(options, name) for name in names}
+    return {name: value for name, value in found.items() if value is not None}
 
 
 def cache_folder() -> str | None:

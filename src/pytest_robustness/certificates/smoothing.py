@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from pytest_robustness.certificates.binomial import check_draws, clopper_pearson_lower, feasible_draws
-from pytest_robustness.certificates.bounds import LOSS, certified_radii, plan_at, share_of
+from pytest_robustness.certificates.binomial import check_draws
+from pytest_robustness.certificates.bounds import LOSS, certified_radii, out_of_reach, plan_at, share_of
 from pytest_robustness.certificates.noise import check_radius_fits
 from pytest_robustness.certificates.results import ABSTAIN, Certificates, RadiusCertificates, votes_for
 from pytest_robustness.certificates.sequential import Plan, fewest_hopeless
@@ -174,11 +174,10 @@ class SmoothedClassifier:
             values.
         """
         _check_draws(n0, n, confidence)
-        threshold, lost = Fraction(self.noise.least(radius)), exact_share(loss, "loss", ends=True)
         plan = plan_at(self.noise, radius, n=n, confidence=confidence, loss=loss)
         if plan is None:
-            raise self._out_of_reach(radius, threshold, n, confidence)
-        limit = fewest_hopeless(plan.worthwhile, n0, lost * _IN_SELECTION)
+            raise out_of_reach(self.noise, radius, n, confidence)
+        limit = fewest_hopeless(plan.worthwhile, n0, exact_share(loss, "loss", ends=True) * _IN_SELECTION)
         copies = self.copies(images, seed=seed, ids=ids, batch_size=batch_size)
         check_radius_fits(self.noise, radius, np.asarray(images).shape[1:])
         rows = [_decided(each, plan, n0, limit) for each in copies]
@@ -208,18 +207,6 @@ class SmoothedClassifier:
         prepared = self.noise.prepared(images, binarise=self.binarise)
         return copies_of(self.base, self.noise, prepared, seed=seed, ids=ids, batch_size=batch_size)
 
-    def _out_of_reach(self, radius: float, threshold: Fraction, n: int, confidence: float) -> ParameterError:
-        largest = self.noise.certified_radius(clopper_pearson_lower(n, n, confidence=confidence))
-        mend = "No feasible number of draws shows so much: take a smaller radius or another noise."
-        if needed := feasible_draws(threshold, confidence=confidence):
-            mend = f"This radius needs n={needed}, if not one of them fails."
-        return ParameterError(
-            f"n={n} draws cannot certify the radius at confidence {confidence}",
-            got=radius,
-            allowed=f"up to {largest:.6g}" if largest >= 0 else "none with so few draws",
-            mend=mend,
-        )
-
 
 def _decided(copies: Copies, plan: Plan, n0: int, limit: int) -> tuple[int, bool, int, int]:
     """Return the selected class of an image, whether it is certified, the draws that this took, and the failures."""
@@ -230,7 +217,7 @@ def _decided(copies: Copies, plan: Plan, n0: int, limit: int) -> tuple[int, bool
         return label, False, n0, 0
     drawn = failures = 0
     for look, draws in enumerate(plan.looks):
-        failures += draws - drawn - _votes_for(label, copies.votes("estimate", drawn, draws))
+        failures += draws - drawn - _votes_of(label, copies, drawn, draws)
         drawn = draws
         verdict = plan.verdict(look, failures)
         if verdict is not None:
@@ -247,9 +234,8 @@ def _clear_winners(votes: NDArray[np.int64], error: Fraction) -> NDArray[np.int6
     return np.where(p_values <= float(error), votes.argmax(axis=1), ABSTAIN)
 
 
-def _votes_for(label: int, votes: NDArray[np.int64]) -> int:
-    # Of a model that gives labels alone, the votes reach up to the largest label that came.
-    return int(votes[label]) if label < len(votes) else 0
+def _votes_of(label: int, copies: Copies, start: int, stop: int) -> int:
+    return int(votes_for(np.array([label]), copies.votes("estimate", start, stop)[None])[0])
 
 
 def _check_draws(n0: int, n: int, confidence: float) -> None:

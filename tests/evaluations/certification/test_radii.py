@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from pytest_robustness.certificates import DiscreteNoise, GaussianNoise
+from pytest_robustness.certificates.bounds import largest_radius
 from pytest_robustness.errors import ParameterError
-from pytest_robustness.evaluations.certification.radii import check_reach, largest_radius, radii_of
+from pytest_robustness.evaluations.certification.radii import check_reach, radii_of
 
 
 @pytest.mark.parametrize(

@@ -6,8 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pytest_robustness.certificates import clopper_pearson_lower
-from pytest_robustness.certificates.binomial import feasible_draws
+from pytest_robustness.certificates.bounds import largest_radius, out_of_reach
 from pytest_robustness.certificates.noise import whole_radius
 from pytest_robustness.errors import ParameterError, check_number
 
@@ -49,26 +48,10 @@ def radii_of(value: Any, norm: str) -> tuple[float, ...]:
     return tuple(sorted({_checked(number, norm) for number in (found if several else [found])}))
 
 
-def largest_radius(noise: Noise, n: int, confidence: float) -> float:
-    """Return the radius of an image for which all of n draws vote alike; -1 where not even that shows a majority."""
-    return noise.certified_radius(clopper_pearson_lower(n, n, confidence=confidence))
-
-
 def check_reach(noise: Noise, radius: float, n: int, confidence: float) -> None:
     """Raise ParameterError for a radius that no image could be certified at, for want of draws."""
-    largest = largest_radius(noise, n, confidence)
-    if radius <= largest:
-        return
-    mend = "No feasible number of draws shows so much: take a smaller radius or more noise."
-    if needed := feasible_draws(noise.least(radius), confidence=confidence):
-        needed = max(n + 1, needed)
-        mend = f"This radius needs noise_n={needed}, and that is enough only where not one of the draws fails."
-    raise ParameterError(
-        f"noise_n={n} draws cannot certify the radius at noise_confidence={confidence:g}",
-        got=radius,
-        allowed=f"up to {largest:.6g}" if largest >= 0 else "none with so few draws",
-        mend=mend,
-    )
+    if radius > largest_radius(noise, n, confidence):
+        raise out_of_reach(noise, radius, n, confidence, prefix="noise_")
 
 
 def _read(text: str, norm: str) -> list[Any]:

@@ -8,12 +8,11 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pytest_robustness.certificates import ABSTAIN, clopper_pearson_upper
-from pytest_robustness.certificates.bounds import LOSS, certified_radii, plan_at
+from pytest_robustness.certificates.bounds import LOSS, certified_radii, largest_radius, plan_at
 from pytest_robustness.certificates.noise import values_that_change
 from pytest_robustness.certificates.thresholds import exact_share
 from pytest_robustness.evaluations.certification.means import bounded_mean_interval
 from pytest_robustness.evaluations.certification.noise import counted, noise_text
-from pytest_robustness.evaluations.certification.radii import largest_radius
 from pytest_robustness.evaluations.summaries import Estimate, class_parts, correct_part, share_correct
 
 if TYPE_CHECKING:
