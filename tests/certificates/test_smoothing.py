@@ -235,7 +235,7 @@ def smoothed(**options: Any) -> SmoothedClassifier:
         (lambda: smoothed().certify_at(IMAGES, 1, loss=1.1), ParameterError, "loss is out of range"),
         (lambda: smoothed().certify_at(IMAGES, -1), ParameterError, "radius is out of range"),
         (lambda: smoothed().certify_at(IMAGES, 3, n=880), ParameterError,
-         r"n=880 .* at confidence 0.999: got 3; allowed: up to 2\. This radius needs n=881"),
+         r"n=880 .* at confidence=0.999: got 3; allowed: up to 2\. This radius needs n=881"),
         (lambda: smoothed().certify_at(IMAGES, 0, n=3), ParameterError, "none with so few draws"),
         (lambda: SmoothedClassifier(base(), GaussianNoise(0.25)).certify_at(IMAGES, 1.2, n=1000), ParameterError,
          r"got 1\.2; allowed: up to 0\.6158.*needs n=\d+"),
