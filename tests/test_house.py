@@ -18,9 +18,9 @@ FLOORS = (
     {"counterexamples"},
     {"engine"},
     {"scorecard"},
-    {"console"},
-    {"cli_certify", "cli_sensitivity"},
+    {"commands"},
     {"plugin", "cli"},
+    {"__main__"},
 )
 """From the ground up. A room may import itself and the rooms on the floors below."""
 

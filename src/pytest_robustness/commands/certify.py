@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pytest_robustness.console import PASSED, ProgressBar, add_run_options, cache_folder, given, say
+from pytest_robustness.commands.console import PASSED, ProgressBar, add_run_options, cache_folder, given, say
 from pytest_robustness.errors import RobustnessError
 from pytest_robustness.scorecard.settings import Settings
 

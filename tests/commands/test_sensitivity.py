@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from pytest_robustness import cli_sensitivity
 from pytest_robustness.cli import main
-from pytest_robustness.console import PASSED, USAGE
+from pytest_robustness.commands import sensitivity as command
+from pytest_robustness.commands.console import PASSED, USAGE
 from pytest_robustness.engine import Progress
 from pytest_robustness.evaluations import Sensitivity, pictures
 from pytest_robustness.transforms.parametric import PARAMETERS
@@ -187,12 +187,12 @@ def test_an_existing_file_is_not_touched_before_the_work(project, capsys):
 
 
 def test_an_option_for_every_parameter():
-    assert set(cli_sensitivity.PARAMETERS) == set(PARAMETERS)
+    assert set(command.PARAMETERS) == set(PARAMETERS)
 
 
 def test_the_bar_knows_of_the_rounds_to_come(monkeypatch, capsys):
     monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
-    bar = cli_sensitivity.SurfaceBar(quiet=False)
+    bar = command.SurfaceBar(quiet=False)
     bar.expected = 40
     bar(Progress(Sensitivity(), 10, 10))
     assert capsys.readouterr().err == "\r\x1b[2Ksensitivity [#####...............]  25% 0 s"

@@ -80,6 +80,15 @@ def cache_folder() -> str | None:
     return str(CACHE)
 
 
+def needs_ascii(encoding: str | None) -> bool:
+    """Return whether a stream of this encoding cannot take the signs of the table."""
+    try:
+        "≥≤\N{EN DASH}·…".encode(encoding or "ascii")
+    except (LookupError, UnicodeEncodeError):
+        return True
+    return False
+
+
 def say(text: str) -> None:
     """Write a line to standard output."""
     sys.stdout.write(f"{text}\n")

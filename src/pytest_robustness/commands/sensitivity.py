@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pytest_robustness.console import PASSED, ProgressBar, add_run_options, cache_folder, given, say
+from pytest_robustness.commands.console import PASSED, ProgressBar, add_run_options, cache_folder, given, say
 from pytest_robustness.errors import ParameterError
 from pytest_robustness.scorecard.settings import Settings
 
@@ -119,7 +119,7 @@ class SurfaceBar(ProgressBar):
 
     def __call__(self, progress: Progress) -> None:
         """Draw the bar."""
-        super().__call__(replace(progress, total=max(progress.total, self.expected)))
+        super().__call__(replace(progress, total=max(progress.total or progress.done, self.expected)))
 
 
 def _expected_blocks(evaluation: Sensitivity, samples: int) -> int:

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 
 from pytest_robustness.cli import main
-from pytest_robustness.console import NOT_EVALUATED, PASSED, USAGE, ProgressBar
+from pytest_robustness.commands.console import NOT_EVALUATED, PASSED, USAGE, ProgressBar
 from pytest_robustness.evaluations import CertifiedAccuracy
 
 MODEL = """
@@ -34,7 +34,7 @@ def load():
 KILLED = """
 import os, signal, sys
 from pytest_robustness.cli import main
-from pytest_robustness.console import ProgressBar
+from pytest_robustness.commands.console import ProgressBar
 
 def die(bar, progress):
     if progress.done == 2:
@@ -108,7 +108,12 @@ def test_one_radius_takes_few_draws_and_what_is_stored_is_not_drawn_again(capsys
 def steps(monkeypatch):
     """What the bar is told, as pairs of blocks done and planned."""
     told = []
-    monkeypatch.setattr(ProgressBar, "__call__", lambda bar, progress: told.append((progress.done, progress.total)))
+
+    def note(bar, progress):
+        if not progress.ended:
+            told.append((progress.done, progress.total))
+
+    monkeypatch.setattr(ProgressBar, "__call__", note)
     return told
 
 
