@@ -1,7 +1,10 @@
 from __future__ import annotations
 
 import dataclasses
+import os
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -86,8 +89,9 @@ def copied_package(tmp_path, monkeypatch):
 
 @pytest.mark.parametrize(
     "path",
-    ["attacks/pgd.py", "certificates/noise.py", "metrics/ood.py", "transforms/noise.py", "evaluations/accuracy.py"],
-)
+    ["attacks/pgd.py", "certificates/noise.py", "metrics/ood.py", "transforms/noise.py", "evaluations/accuracy.py",
+     "saliency/base.py", "datasets/dataset.py", "classifiers/base.py", "engine/blocks.py"],
+)  # fmt: skip
 def test_code_that_computes_changes_the_key(copied_package, subject, path):
     package, version = copied_package
     version()
@@ -111,6 +115,21 @@ def test_the_version_of_a_library_changes_the_key(copied_package, monkeypatch):
     before = version()
     real = keys.version
     monkeypatch.setattr(keys, "version", lambda name: "0.0" if name == "torch" else real(name))
+    assert version() != before
+
+
+def test_the_version_of_the_package_changes_the_key(copied_package, monkeypatch):
+    _, version = copied_package
+    before = version()
+    monkeypatch.setattr(keys, "__version__", "99.0")
+    assert version() != before
+
+
+def test_a_new_file_of_code_changes_the_key(copied_package):
+    package, version = copied_package
+    before = version()
+    (package / "new_room").mkdir()
+    (package / "new_room" / "code.py").write_text("")
     assert version() != before
 
 
@@ -151,3 +170,105 @@ def test_the_state_of_a_model(net):
     net[1] = nn.LeakyReLU()
     assert keys.model_state(classifier) != before
     assert keys.model_state(load_classifier(lambda images: np.zeros((len(images), 2)))) == ""
+
+
+PROJECT = {
+    "factory.py": """
+import torch
+from layers import Net, WIDTH
+
+def load():
+    torch.manual_seed(0)
+    return Net(WIDTH)
+""",
+    "layers.py": """
+import torch
+
+WIDTH = 4
+
+class Net(torch.nn.Module):
+    def __init__(self, width):
+        super().__init__()
+        self.linear = torch.nn.Linear(25, width)
+
+    def forward(self, images):
+        from steps import prepared
+        return self.linear(prepared(images))
+""",
+    "steps.py": """
+def prepared(images):
+    return images.flatten(1)
+""",
+}
+
+SESSIONS = """
+# Every line asks for a session of its own: a fork, in which nothing of the user has been imported yet.
+import os, sys
+from pytest_robustness import Evaluator
+from pytest_robustness.engine import keys
+from pytest_robustness.evaluations import Accuracy, AdversarialAccuracy
+
+for line in sys.stdin:
+    version, eps, seed = line.split()
+    if os.fork() == 0:
+        if version != "-":
+            keys.__version__ = version
+        evaluator = Evaluator("factory.py:load", "data.npz", cache="store", seed=int(seed))
+        evaluation = AdversarialAccuracy("fgsm", eps=float(eps)) if float(eps) else Accuracy()
+        print(evaluator.measure(evaluation).cached, flush=True)
+        os._exit(0)
+    if os.waitstatus_to_exitcode(os.wait()[1]):
+        sys.exit("a session failed")
+"""
+
+
+@pytest.fixture
+def measured(tmp_path):
+    """Return a function that measures in a session of its own and tells whether all was known before."""
+    for name, text in PROJECT.items():
+        (tmp_path / name).write_text(text)
+    random = np.random.default_rng(0)
+    arrays = {"images": random.integers(0, 256, (300, 5, 5), dtype=np.uint8), "labels": random.integers(0, 4, 300)}
+    np.savez(tmp_path / "data.npz", **arrays)
+    command = [sys.executable, "-B", "-W", "ignore", "-c", SESSIONS]
+    with subprocess.Popen(
+        command, cwd=tmp_path, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
+    ) as sessions:
+
+        def run(*, version="-", eps=0.1, seed=0):
+            sessions.stdin.write(f"{version} {eps} {seed}\n")
+            sessions.stdin.flush()
+            return {"True": True, "False": False}[sessions.stdout.readline().strip()]
+
+        yield run, tmp_path, arrays
+        sessions.stdin.close()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system has no fork")
+def test_a_session_never_takes_what_another_model_or_data_left(measured):
+    run, folder, arrays = measured
+    assert not run()
+    assert run()
+
+    def missed_after_edit(name, old, new):
+        text = (folder / name).read_text()
+        assert old in text
+        (folder / name).write_text(text.replace(old, new))
+        found = run()
+        (folder / name).write_text(text)
+        return not found
+
+    assert missed_after_edit("factory.py", "manual_seed(0)", "manual_seed(1)"), "weights"
+    assert missed_after_edit("factory.py", "return Net", "torch.set_flush_denormal(True)\n    return Net"), "factory"
+    assert missed_after_edit("layers.py", "self.linear(prepared", "-self.linear(prepared"), "class of the model"
+    assert missed_after_edit("steps.py", "flatten(1)", "flatten(1).flip(1)"), "what the model imports as it runs"
+    assert not run(eps=0.2), "parameter"
+    assert not run(eps=0), "evaluation"
+    assert not run(seed=1), "seed"
+    assert not run(version="99.0"), "version of the package"
+    arrays["images"][7, 2, 2] ^= 1
+    np.savez(folder / "data.npz", **arrays)
+    assert not run(), "one bit of the data"
+    arrays["images"][7, 2, 2] ^= 1
+    np.savez(folder / "data.npz", **arrays)
+    assert run(), "all as it was"

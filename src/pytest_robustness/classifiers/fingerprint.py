@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import functools
 import hashlib
 import inspect
-import sys
-import sysconfig
 import types
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from pytest_robustness.errors import ClassifierError
+from pytest_robustness.classifiers.user_code import user_files
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
-    import torch
+    from collections.abc import Iterable
 
 #: How the names of modules made from a model file begin; a digest of the path follows the file's stem.
 FILE_MODULES = "_robustness_file_"
@@ -99,9 +94,9 @@ class Digest:
             self.add(getattr(function, name, None))
 
     def add_files(self, things: Iterable[Any]) -> None:
-        """Take in the user's files that classes and functions lean on; see `user_modules`."""
-        for module in user_modules(things):
-            self._put(f"module {_module_name(module, '__name__')}", Path(str(module.__file__)).read_bytes())
+        """Take in the files that classes, functions and modules lean on; see `user_files`."""
+        for name, content in user_files(things):
+            self._put(f"module {plain_name(name)}", content)
 
     def _add_code(self, thing: Any, functions: list[Any]) -> None:
         """Take in the whole file, for a class leans on what stands beside it; where there is none, the byte code."""
@@ -109,7 +104,7 @@ class Digest:
             self._put("file", Path(inspect.getsourcefile(thing) or "").read_bytes())
         except (OSError, TypeError):
             for function in functions:
-                self._put("code", _code_bytes(function.__code__) if hasattr(function, "__code__") else b"")
+                self._put("code", code_bytes(function.__code__) if hasattr(function, "__code__") else b"")
             self.complete &= bool(functions) and all(hasattr(one, "__code__") for one in functions)
 
     def _add_torch(self, value: Any) -> None:
@@ -119,93 +114,9 @@ class Digest:
             plain = value.detach().cpu().contiguous()
             self._put(f"tensor {plain.dtype} {tuple(plain.shape)}", plain.flatten().view(torch.uint8).numpy().tobytes())
         else:
-            self._put(type(value).__name__, str(value).encode())
-            self.complete &= isinstance(value, torch.dtype | torch.device | torch.memory_format | torch.layout)
-
-
-def torch_fingerprint(module: torch.nn.Module, *settings: object) -> tuple[str, bool]:
-    """Return the fingerprint of a torch module with its settings, and whether it may serve as a key of stored results.
-
-    It covers weights and buffers, plain attributes, the classes of all submodules, and the user's files that these
-    lean on: those that define them, and those from which these import at module level.
-    """
-    digest = Digest()
-    digest.add(settings)
-    leaning: list[Any] = []
-    for name, tensor in _tensors(module):
-        digest.add(name)
-        digest.add(tensor)
-    for name, part in module.named_modules():
-        digest.add(name)
-        digest.add(type(part))
-        code = getattr(part, "code", None)  # traced and scripted modules carry their program
-        digest.add(code if isinstance(code, str) else None)
-        digest.complete &= not (part._forward_hooks or part._forward_pre_hooks)  # noqa: SLF001
-        digest.add(_own_attributes(part))
-        for function in (functions := _functions(part)):
-            digest.add_defaults(function)
-        leaning += [type(part), *functions]
-    digest.add_files(leaning)
-    return digest.hexdigest(), digest.complete
-
-
-def estimator_fingerprint(estimator: Any, *settings: object) -> tuple[str, bool]:
-    """Return the fingerprint of a scikit-learn estimator with its settings, and whether it may serve as a key."""
-    import joblib
-
-    digest = Digest()
-    digest.add(settings)
-    for part in _estimators(estimator):
-        digest.add(type(part))
-    try:
-        digest.add(str(joblib.hash(estimator, hash_name="sha1")))
-    except Exception:
-        digest.complete = False
-    # Pickles hold functions by name only, so the content of one may change unseen.
-    functions = [value for value in _parameters(estimator) if isinstance(value, types.FunctionType)]
-    digest.add(functions)
-    digest.add_files([*map(type, _estimators(estimator)), *functions])
-    return digest.hexdigest(), digest.complete
-
-
-def user_modules(things: Iterable[Any]) -> list[types.ModuleType]:
-    """Return the modules of classes and functions, and all that these import at module level, as far as they are files
-    of the user: not of the standard library, not installed, not of this package. Sorted by name.
-    """
-    found: dict[str, types.ModuleType] = {}
-    waiting = [_module_of(base) for thing in things for base in getattr(thing, "__mro__", (thing,))]
-    while waiting:
-        module = waiting.pop()
-        if module is None or module.__name__ in found or not _is_of_user(module):
-            continue
-        found[module.__name__] = module
-        waiting += [_module_of(value) for value in list(vars(module).values())]
-    return [module for _, module in sorted(found.items())]
-
-
-def _module_of(value: object) -> types.ModuleType | None:
-    if isinstance(value, types.ModuleType):
-        return value
-    name = vars(type(value)).get("__module__") if not callable(value) else getattr(value, "__module__", None)
-    return sys.modules.get(name) if isinstance(name, str) else None
-
-
-def _is_of_user(module: types.ModuleType) -> bool:
-    path = getattr(module, "__file__", None)
-    if not path or not path.endswith(".py") or module.__name__.partition(".")[0] == __name__.partition(".")[0]:
-        return False
-    installed = {"site-packages", "dist-packages"} & set(Path(path).parts)
-    return not installed and not path.startswith(sysconfig.get_path("stdlib")) and Path(path).is_file()
-
-
-def _functions(part: torch.nn.Module) -> list[Any]:
-    """Return the functions of a module's classes and of the module itself, wherever they were written."""
-    holders = [vars(part), *(vars(base) for base in type(part).__mro__ if not _is_known(base))]
-    return [value for holder in holders for value in holder.values() if isinstance(value, types.FunctionType)]
-
-
-def _is_known(cls: type) -> bool:
-    return cls.__module__.partition(".")[0] in _KNOWN_PACKAGES
+            known = isinstance(value, torch.dtype | torch.device | torch.memory_format | torch.layout)
+            self._put(type(value).__name__, str(value).encode() if known else b"")
+            self.complete &= known
 
 
 def callable_fingerprint(function: Any, *settings: object) -> tuple[str, bool]:
@@ -216,6 +127,23 @@ def callable_fingerprint(function: Any, *settings: object) -> tuple[str, bool]:
     return digest.hexdigest(), False
 
 
+def _is_known(cls: type) -> bool:
+    return cls.__module__.partition(".")[0] in _KNOWN_PACKAGES
+
+
+def code_fingerprint(thing: Any, *modules: types.ModuleType) -> str:
+    """Return the fingerprint of a factory, or of what else a source string names in a module.
+
+    It covers the file, and the user's files from which that imports: a model may lean on what they did while it was
+    built, and show no trace of it.
+    """
+    digest = Digest()
+    named = thing if callable(thing) and hasattr(thing, "__qualname__") else type(thing)
+    digest.add(named)
+    digest.add_files([named, *modules])
+    return digest.hexdigest()
+
+
 def file_fingerprint(content: bytes, *settings: object) -> tuple[str, bool]:
     """Return the fingerprint of a model that lies wholly in one file."""
     digest = Digest()
@@ -224,47 +152,21 @@ def file_fingerprint(content: bytes, *settings: object) -> tuple[str, bool]:
     return digest.hexdigest(), True
 
 
-def _tensors(module: torch.nn.Module) -> Iterator[tuple[str, torch.Tensor]]:
-    # Buffers outside the state dict count as well: they shape the outputs.
-    yield from module.state_dict().items()
-    yield from module.named_buffers()
+def plain_name(module: str) -> str:
+    """Return the name of a module; for a model file without the part that says in which folder."""
+    return module.rpartition("_")[0] if module.startswith(FILE_MODULES) else module
 
 
-def _own_attributes(part: torch.nn.Module) -> dict[str, Any]:
-    ordinary = _ordinary_names()
-    return {name: value for name, value in sorted(vars(part).items()) if name not in ordinary}
+def _module_name(thing: Any) -> str:
+    return plain_name(str(getattr(thing, "__module__", None) or ""))
 
 
-@functools.cache
-def _ordinary_names() -> frozenset[str]:
-    """Return the names of the attributes that every module has, the training flag and the hooks among them."""
-    import torch
-
-    return frozenset(vars(torch.nn.Module()))
-
-
-def _estimators(estimator: Any) -> list[Any]:
-    return [estimator, *(value for value in _parameters(estimator) if hasattr(value, "get_params"))]
-
-
-def _parameters(estimator: Any) -> list[Any]:
-    try:
-        parameters = estimator.get_params(deep=True)
-    except Exception as error:
-        raise ClassifierError(
-            f"the parameters of {type(estimator).__name__} cannot be read",
-            got=error,
-            mend="An estimator keeps every argument of __init__ in an attribute of the same name.",
-        ) from error
-    return [value for _, value in sorted(parameters.items()) if not isinstance(value, type)]
-
-
-def _module_name(thing: Any, attribute: str = "__module__") -> str:
-    """Return where a class or function is defined; for a model file without the part that says in which folder."""
-    name = str(getattr(thing, attribute, None) or "")
-    return name.rpartition("_")[0] if name.startswith(FILE_MODULES) else name
-
-
-def _code_bytes(code: types.CodeType) -> bytes:
-    constants = [_code_bytes(one) if isinstance(one, types.CodeType) else repr(one).encode() for one in code.co_consts]
+def code_bytes(code: types.CodeType) -> bytes:
+    """Return the byte code of a function with its constants and names; it differs between versions of Python."""
+    constants = [code_bytes(one) if isinstance(one, types.CodeType) else _constant(one) for one in code.co_consts]
     return b"|".join([code.co_code, repr(code.co_names).encode(), *constants])
+
+
+def _constant(value: object) -> bytes:
+    # The order of a set differs from process to process.
+    return repr(sorted(value, key=repr) if isinstance(value, frozenset) else value).encode()

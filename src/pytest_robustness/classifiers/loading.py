@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -12,14 +13,14 @@ from pytest_robustness.classifiers.base import Classifier
 from pytest_robustness.classifiers.callables import CallableBackend, OnnxModel
 from pytest_robustness.classifiers.fingerprint import (
     callable_fingerprint,
-    estimator_fingerprint,
+    code_fingerprint,
     file_fingerprint,
-    torch_fingerprint,
 )
+from pytest_robustness.classifiers.model_fingerprint import estimator_fingerprint, torch_fingerprint
 from pytest_robustness.classifiers.outputs import check_outputs_name
 from pytest_robustness.classifiers.preprocessing import preprocessing
 from pytest_robustness.classifiers.settings import Settings, checked_classes, checked_shape
-from pytest_robustness.classifiers.sources import Source, find_object, importable, parse_source
+from pytest_robustness.classifiers.sources import Source, find_module, importable, object_in, parse_source
 from pytest_robustness.errors import ClassifierError, ParameterError, RobustnessError
 
 if TYPE_CHECKING:
@@ -115,30 +116,43 @@ def load_classifier(
     if settings.input_shape is not None:
         settings.prepare.check_channels(settings.input_shape[0])
     if origin is None:
-        return _adapted(_built(source, settings.source), settings)
+        return _given(source, settings)
     with importable(Path.cwd()):
         return _from_string(origin, settings, allow_pickle, trusted)
 
 
 def _from_string(origin: Source, settings: Settings, allow_pickle: Sequence[str], trusted: Sequence[str]) -> Classifier:
     if origin.path is None:
-        return _adapted(_built(find_object(origin.text), origin.text), settings)
+        return _named(origin.text, settings)
     suffix = origin.path.suffix
     if origin.code is not None:
-        model = _built(find_object(origin.code), origin.code)
-        return _adapted(files.with_weights(model, origin.path), settings)
+        return _named(origin.code, settings, weights=origin.path)
     if suffix in files.READERS:
         model, content = files.READERS[suffix](origin.path, trusted)
         return _adapted(model, settings, content=content)
     return _adapted(files.unpickled(origin.path, allow_pickle), settings)
 
 
-def _built(thing: Any, text: str) -> Any:
-    """Call a factory; anything else is returned as it is."""
-    if not _is_factory(thing, text):
-        return thing
+def _named(code: str, settings: Settings, *, weights: Path | None = None) -> Classifier:
+    """Make the classifier of what a source string names; the code there is part of what the model is known by."""
+    module = find_module(code)
+    thing = object_in(module, code)
+    settings = replace(settings, code=code_fingerprint(thing, module))
+    model = _built(thing, code) if _is_factory(thing, code) else thing
+    return _adapted(model if weights is None else files.with_weights(model, weights), settings)
+
+
+def _given(thing: Any, settings: Settings) -> Classifier:
+    """Make the classifier of a model, or of its factory, whose code is then part of what the model is known by."""
+    if not _is_factory(thing, settings.source):
+        return _adapted(thing, settings)
+    return _adapted(_built(thing, settings.source), replace(settings, code=code_fingerprint(thing)))
+
+
+def _built(factory: Any, text: str) -> Any:
+    """Call a factory."""
     try:
-        model = thing()
+        model = factory()
     except RobustnessError:
         raise
     except (Exception, SystemExit) as error:

@@ -137,10 +137,31 @@ def to_device(module: nn.Module, device: str) -> nn.Module:
             )
     try:
         return module.to(torch.device(device))
-    except (RuntimeError, AssertionError, NotImplementedError, TypeError) as error:
-        names = ["cpu", *(f"cuda:{i}" for i in range(torch.cuda.device_count()))]
-        names += ["mps"] if torch.backends.mps.is_available() else []
-        raise ParameterError("the device cannot be used", got=device, allowed=names) from error
+    except _NO_DEVICE as error:
+        raise _unusable(device) from error
+
+
+def check_device(device: str) -> None:
+    """Refuse a device that is not there.
+
+    Raises
+    ------
+    ParameterError
+        Where torch does not know the device or this machine does not have it.
+    """
+    try:
+        torch.zeros(1, device=device)
+    except _NO_DEVICE as error:
+        raise _unusable(device) from error
+
+
+_NO_DEVICE = (RuntimeError, AssertionError, NotImplementedError, TypeError)
+
+
+def _unusable(device: str) -> ParameterError:
+    names = ["cpu", *(f"cuda:{i}" for i in range(torch.cuda.device_count()))]
+    names += ["mps"] if torch.backends.mps.is_available() else []
+    return ParameterError("the device cannot be used", got=device, allowed=names)
 
 
 @contextmanager

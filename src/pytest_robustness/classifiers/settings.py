@@ -16,7 +16,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Settings:
-    """The options of `load_classifier`, checked, with what is known of the source."""
+    """The options of `load_classifier`, checked, with what is known of the source.
+
+    `code` is the hash of the code that made the model; None where the model itself was given.
+    """
 
     device: str
     input_shape: tuple[int, int, int] | None
@@ -27,13 +30,15 @@ class Settings:
     name: str | None
     source: str
     reload: tuple[str, dict[str, Any]] | None
+    code: str | None = None
 
     @property
     def marks(self) -> tuple[object, ...]:
         """What belongs into a fingerprint beside the model itself."""
         prepare = self.prepare
         named = () if self.features is None else ("features", self.features)
-        return prepare.bounds, prepare.mean, prepare.std, self.outputs, *named
+        made_by = () if self.code is None else ("code", self.code)
+        return prepare.bounds, prepare.mean, prepare.std, self.outputs, *named, *made_by
 
 
 def checked_shape(shape: Sequence[int] | None) -> tuple[int, int, int] | None:

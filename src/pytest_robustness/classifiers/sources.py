@@ -87,16 +87,31 @@ def find_object(code: str) -> Any:
     ClassifierError
         Where there is no such file, module or name, or importing it fails.
     """
+    return object_in(find_module(code), code)
+
+
+def object_in(module: ModuleType, code: str) -> Any:
+    """Return what ``module:name`` or ``file.py:name`` names in its module, or raise ClassifierError."""
     where, _, name = code.rpartition(":")
-    if not where or not name.isidentifier():
-        raise ClassifierError("not a factory", got=code, allowed=FORMS[:2])
-    is_file = where.endswith(".py")
-    module = _module_of_file(Path(where)) if is_file else _named_module(where)
     if not hasattr(module, name):
         names = [one for one in vars(module) if not one.startswith("_")]
         near = difflib.get_close_matches(name, names, n=3) or sorted(names)[:12]
         raise ClassifierError(f"{where} has no {name}", got=code, mend=f"Nearest names: {', '.join(near)}.")
     return getattr(module, name)
+
+
+def find_module(code: str) -> ModuleType:
+    """Return the module of what ``module:name`` or ``file.py:name`` names.
+
+    Raises
+    ------
+    ClassifierError
+        Where there is no such file or module, or importing it fails.
+    """
+    where, _, name = code.rpartition(":")
+    if not where or not name.isidentifier():
+        raise ClassifierError("not a factory", got=code, allowed=FORMS[:2])
+    return _module_of_file(Path(where)) if where.endswith(".py") else _named_module(where)
 
 
 def read_bytes(path: Path) -> bytes:

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
+import sys
 from functools import cache
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
-from pytest_robustness.classifiers.fingerprint import estimator_fingerprint, torch_fingerprint
+from pytest_robustness import __version__
+from pytest_robustness.classifiers.model_fingerprint import estimator_fingerprint, torch_fingerprint
 
 if TYPE_CHECKING:
     from pytest_robustness.classifiers import Classifier
@@ -18,8 +20,10 @@ if TYPE_CHECKING:
     from pytest_robustness.evaluations import Block, Evaluation, Subject
 
 _PACKAGE = __name__.partition(".")[0]
-_ROOMS = ("metrics", "transforms", "classifiers", "datasets", "attacks", "certificates", "saliency", "evaluations")
-_LIBRARIES = ("torch", "numpy", "scipy", "scikit-learn")
+_SHOWING = frozenset({"plugin", "scorecard", "counterexamples", "strategies"})
+"""Rooms whose code no outcome depends on; that of all others is part of every key."""
+
+_LIBRARIES = ("torch", "numpy", "scipy", "scikit-learn", "pillow", "onnxruntime")
 _RUNS: WeakKeyDictionary[Dataset, dict[tuple[int, int], str]] = WeakKeyDictionary()
 """Fingerprints of runs of samples that were needed before."""
 
@@ -75,16 +79,25 @@ def is_identified(evaluation: Evaluation) -> bool:
 
 @cache
 def code_version() -> str:
-    """Return a hash of the code that computes outcomes, and the versions of the libraries under it."""
-    content = hashlib.sha256()
+    """Return a hash of the code that computes outcomes, and the versions of the package and the libraries under it."""
+    content = hashlib.sha256(f"{_PACKAGE}={__version__} python={sys.version_info[:2]}".encode())
     package = Path(__file__).parent.parent
-    for room in _ROOMS:
-        for path in sorted((package / room).rglob("*.py")):
-            content.update(path.relative_to(package).as_posix().encode())
+    for path in sorted(package.glob("*/**/*.py")):
+        place = path.relative_to(package)
+        if place.parts[0] not in _SHOWING:
+            content.update(place.as_posix().encode())
             content.update(path.read_bytes())
     for library in _LIBRARIES:
-        content.update(f"{library}={version(library)}".encode())
+        content.update(f"{library}={_version_of(library)}".encode())
     return content.hexdigest()
+
+
+def _version_of(library: str) -> str:
+    """Return the version of a library; of an extra that is not installed, nothing."""
+    try:
+        return version(library)
+    except PackageNotFoundError:
+        return ""
 
 
 def model_state(classifier: Classifier) -> str:
