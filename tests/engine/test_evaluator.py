@@ -11,7 +11,7 @@ from pytest_robustness.classifiers import load_classifier
 from pytest_robustness.datasets import as_dataset
 from pytest_robustness.engine import Evaluator, Progress
 from pytest_robustness.errors import ClassifierError, DatasetError, EvaluationError, ParameterError
-from pytest_robustness.evaluations import Accuracy, AdversarialAccuracy, Evaluation, Threshold, judge
+from pytest_robustness.evaluations import Accuracy, AdversarialAccuracy, Evaluation, Sensitivity, Threshold, judge
 
 
 def figures(measurement):
@@ -94,10 +94,20 @@ def test_progress_counts_blocks(net, dataset):
     seen = []
     evaluator = Evaluator(net, dataset, progress=seen.append)
     evaluator.measure(Accuracy())
-    assert seen == [Progress(Accuracy(), done, 3) for done in range(4)]
+    assert seen == [*(Progress(Accuracy(), done, 3) for done in range(4)), Progress(Accuracy(), 3, 3, ended=True)]
     seen.clear()
     evaluator.measure(Accuracy())
-    assert seen == [Progress(Accuracy(), 3, 3)]
+    assert seen == [Progress(Accuracy(), 3, 3), Progress(Accuracy(), 3, 3, ended=True)]
+
+
+@pytest.mark.parametrize("evaluation", [AdversarialAccuracy("fgsm", eps=0.01), Sensitivity(gamma=(0.5, 2), points=9)])
+def test_no_share_falls(net, dataset, evaluation):
+    seen = []
+    Evaluator(net, dataset, progress=seen.append).measure(evaluation)
+    assert [one.ended for one in seen] == [False] * (len(seen) - 1) + [True]
+    shares = [one.done / one.total for one in seen if one.total]
+    assert shares == sorted(shares)
+    assert max(shares) == 1.0
 
 
 @pytest.mark.parametrize(
@@ -107,6 +117,8 @@ def test_progress_counts_blocks(net, dataset):
         (1, 4, "[#####...............]  25%"),
         (4, 4, "[####################] 100%"),
         (0, 0, "[....................]   0%"),
+        (1, None, "1 block done"),
+        (7, None, "7 blocks done"),
     ],
 )
 def test_bar(done, total, bar):
@@ -340,7 +352,7 @@ def test_a_plan_may_look_at_outcomes(net, dataset):
     seen = []
     found = Evaluator(net, dataset, progress=seen.append).measure(InSteps())
     assert found.value == Evaluator(net, dataset).measure(Accuracy()).value
-    assert [(p.done, p.total) for p in seen] == [(0, 1), (1, 1), (1, 2), (2, 2), (2, 3), (3, 3)]
+    assert [(p.done, p.total) for p in seen] == [(0, 1), (1, 1), (1, None), (2, None), (2, None), (3, None), (3, 3)]
 
 
 def test_as_dataset_is_what_the_evaluator_measures(net, dataset):

@@ -43,6 +43,15 @@ def test_nothing_is_stored_under_another_key(tmp_path):
     assert store.get("cd" * 32) is None
 
 
+def test_a_folder_in_the_place_of_an_entry_is_a_miss(tmp_path):
+    store = Store(tmp_path)
+    (tmp_path / KEY[:2] / f"{KEY}.npz").mkdir(parents=True)
+    assert store.get(KEY) is None
+    store.put(KEY, outcome())
+    assert store.get(KEY) is None
+    assert not list(tmp_path.rglob("*.part"))
+
+
 def test_no_part_of_an_entry_is_left_behind(tmp_path, monkeypatch):
     store = Store(tmp_path)
 
@@ -144,6 +153,6 @@ def test_a_folder_that_cannot_be_used_is_an_error_of_ours(tmp_path, net, dataset
 
 def test_an_entry_that_cannot_be_read_is_an_error_of_ours(tmp_path):
     store = Store(tmp_path)
-    (tmp_path / KEY[:2] / f"{KEY}.npz").mkdir(parents=True)
+    (tmp_path / KEY[:2]).touch()
     with pytest.raises(ConfigurationError, match="cannot be used"):
         store.get(KEY)

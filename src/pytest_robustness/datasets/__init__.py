@@ -7,7 +7,7 @@ from pytest_robustness.datasets.fetching import fetch
 from pytest_robustness.datasets.files import DatasetInfo, data_folder, dataset_names, describe
 from pytest_robustness.datasets.fitting import checked_fit, load_fitting
 from pytest_robustness.datasets.idx import read_idx
-from pytest_robustness.datasets.loading import as_dataset, load_dataset
+from pytest_robustness.datasets.loading import as_dataset, load_dataset, size_of
 from pytest_robustness.datasets.mnist_c import describe_mnist_c, load_mnist_c, mnist_c_corruptions
 from pytest_robustness.datasets.outliers import OUTLIER_SUITES, OUTLIERS, load_outliers
 
@@ -29,4 +29,5 @@ __all__ = [
     "load_outliers",
     "mnist_c_corruptions",
     "read_idx",
+    "size_of",
 ]

@@ -6,6 +6,7 @@ import hashlib
 import logging
 import os
 import sys
+import textwrap
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache, partial
@@ -165,7 +166,7 @@ def _download(file: str, url: str, sha256: str, cache: Path, *, progress: bool =
         name = Path(file).parent
         raise DataUnavailableError(
             f"{file} is not on this machine, and {url} could not be downloaded",
-            got=f"{type(error).__name__}: {error}",
+            got=f"{type(error).__name__}: {textwrap.shorten(str(error), 100, placeholder='...')}",
             mend=f"Run `pytest-robustness data fetch {name}` where there is a network, or set {DATA_VARIABLE} "
             f"(now {data_folder() or 'not set'}) to a folder that holds {file}.",
         ) from error

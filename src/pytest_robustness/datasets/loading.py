@@ -137,6 +137,17 @@ def read_npz(path: Path, *, labelled: bool = True) -> tuple[Any, Any]:
     return arrays["images"], arrays.get("labels")
 
 
+def size_of(source: str) -> int | None:
+    """Return how many images a name or an .npz file has, without loading them; None where that is not known."""
+    if not is_path(source):
+        return ENTRIES[known_name(source)].n
+    try:
+        with Path(source).open("rb") as stream, np.load(stream, allow_pickle=False) as archive:
+            return len(archive["labels"])
+    except (KeyError, *_UNREADABLE):
+        return None  # what is wrong with it is said where it is loaded
+
+
 def is_path(source: str) -> bool:
     """Tell whether a text is meant as a path, not as a name."""
     return source.endswith(".npz") or "/" in source or os.sep in source

@@ -25,14 +25,17 @@ BATCH_SIZE = 500
 
 @dataclass(frozen=True, slots=True)
 class Progress:
-    """How far a measurement has come: blocks done of those planned so far."""
+    """How far a measurement has come: blocks done, of how many where that is known, and whether it has ended."""
 
     evaluation: Evaluation
     done: int
-    total: int
+    total: int | None
+    ended: bool = False
 
     def bar(self, width: int = 20) -> str:
-        """Return a bar of plain characters and the share done: ``[#####...............]  25%``."""
+        """Return a bar of plain characters and the share done, ``[#####...............]  25%``, or the blocks done."""
+        if self.total is None:
+            return f"{self.done} block{'' if self.done == 1 else 's'} done"
         share = self.done / max(self.total, 1)
         filled = round(width * share)
         return f"[{'#' * filled}{'.' * (width - filled)}] {share:4.0%}"
@@ -58,7 +61,7 @@ class Evaluator:
     confidence : float
         Level of the intervals.
     progress : callable, optional
-        Called with a `Progress` before the first block and after each.
+        Called with a `Progress` before the first block, after each, and at the end.
 
     Raises
     ------
@@ -122,6 +125,21 @@ class Evaluator:
         """
         level = self.confidence if confidence is None else confidence
         check_confidence(level)
+        return self.levels(evaluation, early=early)(level)
+
+    def levels(self, evaluation: Evaluation, *, early: EarlyStop | None = None) -> Callable[[float], Measurement]:
+        """Run an evaluation once, and return what makes its measurement at any level of confidence.
+
+        Parameters
+        ----------
+        evaluation, early
+            As for `measure`.
+
+        Raises
+        ------
+        RobustnessError
+            As for `measure`.
+        """
         state = self._look_at_model()
         further = evaluation.further_data(self._ordered, seed=self.seed)
         early = early if evaluation.stops_early else None
@@ -129,9 +147,14 @@ class Evaluator:
         outcomes = self._run(evaluation, subject, evaluation_key(evaluation, subject, state))
         if not outcomes:
             raise EvaluationError(f"the evaluation {evaluation} planned no work")
-        main, *others = evaluation.summarise(subject, outcomes, confidence=level)
-        main, *others = (self._with_doubts(m) for m in (main, *others))
-        return replace(main, others=tuple(others))
+
+        def at(confidence: float) -> Measurement:
+            check_confidence(confidence)
+            main, *others = evaluation.summarise(subject, outcomes, confidence=confidence)
+            main, *others = (self._with_doubts(m) for m in (main, *others))
+            return replace(main, others=tuple(others))
+
+        return at
 
     def _look_at_model(self) -> str:
         """Return the state of the model; give the classifier another fingerprint where it is not what it was."""
@@ -155,13 +178,18 @@ class Evaluator:
         keep = self._identified and is_identified(evaluation)
         store = self._store if keep and is_ours(evaluation) else None
         outcomes: dict[Block, Outcome] = {}
+        planned, total = False, None
         with nullcontext() if store is None else store.lock(key):
             while blocks := evaluation.plan(subject, outcomes):
                 keys = {block: block_key(key, subject, block) for block in blocks}
                 if keep:
                     outcomes |= {block: found for block in blocks if (found := self._look_up(keys[block], store))}
                 missing = [block for block in blocks if block not in outcomes]
-                total = len(outcomes) + len(missing)
+                if not planned:
+                    total = None if subject.early else evaluation.blocks_expected(subject, len(blocks))
+                    planned = True
+                elif total is not None and len(outcomes) + len(missing) > total:
+                    total = None  # more than was expected: no share, lest it fall
                 self._report(evaluation, len(outcomes), total)
                 for block, outcome in self.executor.run(evaluation, subject, missing):
                     if block not in keys:
@@ -171,6 +199,7 @@ class Evaluator:
                     outcomes[block] = outcome
                     self._report(evaluation, len(outcomes), total)
                 _check_complete(blocks, outcomes)
+        self._report(evaluation, len(outcomes), len(outcomes), ended=True)
         return outcomes
 
     def _look_up(self, key: str, store: Store | None) -> Outcome | None:
@@ -185,9 +214,9 @@ class Evaluator:
         else:
             self._outcomes[key] = outcome
 
-    def _report(self, evaluation: Evaluation, done: int, total: int) -> None:
+    def _report(self, evaluation: Evaluation, done: int, total: int | None, *, ended: bool = False) -> None:
         if self.progress is not None:
-            self.progress(Progress(evaluation, done, total))
+            self.progress(Progress(evaluation, done, total, ended))
 
 
 def _bind(classifier: Classifier, dataset: Dataset) -> Classifier:
