@@ -7,7 +7,14 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from pytest_robustness.evaluations.sheets import adversarial_sheet, coloured, overlay, saliency_sheet, sheet_picture
+from pytest_robustness.evaluations.sheets import (
+    adversarial_sheet,
+    coloured,
+    overlay,
+    png_text,
+    saliency_sheet,
+    sheet_picture,
+)
 
 GREY = np.random.default_rng(0).random((3, 1, 6, 5)).astype(np.float32)
 
@@ -56,12 +63,54 @@ def test_rows_of_an_adversarial_sheet():
     ]  # fmt: skip
 
 
+def opened(png):
+    return np.asarray(Image.open(BytesIO(base64.b64decode(png))).convert("RGB"))
+
+
+def test_few_colours_and_all_greys_are_kept_to_the_bit():
+    random = np.random.default_rng(2)
+    few = random.integers(0, 256, (256, 3), np.uint8)[random.integers(0, 256, (40, 50))]
+    np.testing.assert_array_equal(opened(png_text(few)), few)
+    grey = random.integers(0, 256, (40, 50, 1), np.uint8).repeat(3, axis=2)
+    np.testing.assert_array_equal(opened(png_text(grey)), grey)
+    np.testing.assert_array_equal(opened(png_text(grey[..., 0])), grey)
+
+
+def test_many_colours_become_a_palette_that_is_near():
+    images = np.random.default_rng(3).random((8, 1, 28, 28)).astype(np.float32)
+    saliency = np.random.default_rng(4).random((8, 28, 28))
+    page = np.concatenate([*coloured(images), *overlay(images, saliency)])
+    assert len(np.unique(page.reshape(-1, 3), axis=0)) > 256
+    found = opened(png_text(page))
+    assert len(np.unique(found.reshape(-1, 3), axis=0)) <= 256
+    far = np.abs(found.astype(int) - page)
+    plain = (page == page[..., :1]).all(axis=2)
+    assert far[plain].max() <= 2  # greys in steps of 3
+    assert far.mean() < 4
+    assert len(png_text(page)) < 0.6 * len(_as_it_is(page))
+
+
+def test_photographs_have_the_whole_palette():
+    ramps = np.linspace(0, 1, 40)
+    photo = np.stack(np.broadcast_arrays(ramps[:, None], ramps, 1 - ramps[:, None] * ramps)).astype(np.float32)[None]
+    (page,) = coloured(photo)
+    found = opened(png_text(page))
+    assert 200 < len(np.unique(found.reshape(-1, 3), axis=0)) <= 256
+    assert np.abs(found.astype(int) - page).mean() < 6
+
+
+def _as_it_is(page):
+    file = BytesIO()
+    Image.fromarray(page).save(file, "PNG", optimize=True)
+    return base64.b64encode(file.getvalue())
+
+
 def test_a_sheet_is_one_picture():
     rows = saliency_sheet(GREY, np.abs(GREY[:, 0]).astype(float), 1 - GREY)
     found = sheet_picture(rows, ["a", "b", "c"])
     assert (found["names"], found["captions"]) == (["original", "saliency", "masked"], ["a", "b", "c"])
     assert (found["width"], found["height"], found["columns"]) == (5, 6, 3)
-    page = np.asarray(Image.open(BytesIO(base64.b64decode(found["png"]))))
+    page = opened(found["png"])
     assert page.shape == (18, 15, 3)
     for row, name in enumerate(rows):
         for column in range(3):

@@ -129,25 +129,43 @@ def test_reasons_hold_the_figures(make):
     assert reason == "95 % interval [0.5, 0.6] lies wholly outside >= 0.85"
 
 
-def test_inconclusive_says_how_many_samples_would_settle_it(make):
+def samples_of(reason):
+    return int(reason.split("about ")[1].split(" samples")[0].replace(",", ""))
+
+
+def test_inconclusive_says_how_many_samples_would_settle_a_share(make):
     from scipy.stats import beta
 
-    verdict = judge(make(), Threshold("accuracy", ">=", 0.89), rule="verify")
-    n = int(verdict.reason.split("about ")[1].split(" samples")[0].replace(",", ""))
-    assert 1000 < n <= 10_000
+    # Clopper and Pearson 1934, for 900 of 1,000.
+    exact = {"low": beta.ppf(0.025, 900, 101), "high": beta.ppf(0.975, 901, 100)}
+    n = samples_of(judge(make(**exact), Threshold("accuracy", ">=", 0.89), rule="verify").reason)
+    assert beta.ppf(0.025, 0.9 * n, 0.1 * n + 1) >= 0.89
+    assert beta.ppf(0.025, 0.9 * (n - 1), 0.1 * (n - 1) + 1) < 0.89
+    n = samples_of(judge(make(**exact), Threshold("accuracy", ">=", 0.91), rule="verify").reason)
+    assert beta.ppf(0.975, 0.9 * n + 1, 0.1 * n) < 0.91
+    close = judge(make(**exact), Threshold("accuracy", ">=", 0.8999), rule="verify").reason
+    assert close.endswith("; all 10,000 samples under the rule 'point' would settle it")
 
-    def low(count):  # Clopper and Pearson 1934
-        return beta.ppf(0.025, 0.9 * count, 0.1 * count + 1)
 
-    assert low(n) > 0.89
-    assert low(n / 2) < 0.89
-    close = judge(make(), Threshold("accuracy", ">=", 0.8999), rule="verify").reason
-    assert "all 10,000 samples under the rule 'point'" in close
-    assert "samples" not in judge(make(n=10_000), Threshold("accuracy", ">=", 0.89), rule="verify").reason
-    equal = judge(make(), Threshold("accuracy", ">=", 0.9), rule="verify")
-    assert equal.reason.endswith("all samples would settle it")
-    other = judge(make(metric="auroc"), Threshold("auroc", ">=", 0.89), rule="verify")
-    assert other.reason.endswith("all samples would settle it")
+@pytest.mark.parametrize("metric", ["auroc", "worst", "accuracy"])
+@pytest.mark.parametrize(("op", "bound", "n"), [(">=", 0.89, 4000), (">=", 0.91, 4000), ("<=", 0.892, 6250)])
+def test_any_other_interval_shrinks_like_the_root_of_n(make, metric, op, bound, n):
+    # Its ends are 0.02 from the value, the bound 0.01 or 0.008: four times as many samples, or 6.25 times.
+    verdict = judge(make(metric=metric), Threshold(metric, op, bound), rule="verify")
+    assert samples_of(verdict.reason) == pytest.approx(n, abs=1)
+
+
+def test_what_would_settle_it_where_more_samples_do_not(make):
+    def reason(bound, **changes):
+        return judge(make(**changes), Threshold("accuracy", ">=", bound), rule="verify").reason
+
+    assert reason(0.9).endswith("; all 10,000 samples under the rule 'point' would settle it")
+    whole = reason(0.89, n=10_000)
+    assert "; all the data is measured, so that only the rule 'point' would settle it: about 40,0" in whole
+    assert whole.endswith(" samples would settle it, more than there are")
+    assert reason(0.9, n=10_000).endswith("only the rule 'point' would settle it")
+    assert "is but a sample of what this is about, of which about 40,0" in reason(0.89, n=10_000, sampled=True)
+    assert "about" not in reason(0.89, low=-math.inf)
 
 
 @given(st.floats(0, 1), st.floats(0, 1), st.floats(0, 1), st.floats(0, 1))

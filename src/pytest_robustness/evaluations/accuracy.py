@@ -61,6 +61,7 @@ class Accuracy(Evaluation):
                 parts=parts,
                 details={"confusion": confusion.tolist()},
                 settled=settled,
+                samples={"index": subject.dataset.ids[course.over], "correct": correct},
             ),
         )
 

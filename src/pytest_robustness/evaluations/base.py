@@ -136,6 +136,11 @@ class Evaluation(ABC):
         """Return the blocks to run next, given the outcomes so far; an empty sequence ends the evaluation."""
         return [] if outcomes else blocks_of(len(subject.dataset))
 
+    def blocks_expected(self, subject: Subject, planned: int) -> int | None:
+        """Return how many blocks there will be at most, `planned` of them at first; None where nobody knows."""
+        del subject
+        return planned
+
     @abstractmethod
     def run_block(self, subject: Subject, block: Block) -> Arrays:
         """Evaluate the samples of one block. The result depends on nothing but the arguments."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_robustness.errors import EvaluationError, ParameterError, unknown_name
 from pytest_robustness.evaluations.thresholds import Settled, holds
+from pytest_robustness.metrics.intervals import level_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -85,7 +86,8 @@ class Measurement:
     settled : Settled, optional
         The verdict with which the measurement ended before all was measured; `value` and `n` are of what it rests on.
     samples : mapping of str to ndarray
-        What is known of every sample, by name: its ``index`` in the data set, its ``label`` and so on.
+        What is known of every sample, by name: its ``index`` in the data set, its ``label`` and so on. ``correct``,
+        (n,) or, where it was asked several times, (n, times), has the value as its mean.
     others : tuple of Measurement
         Further metrics of the same evaluation; ``measurement["fpr95"]`` finds them by name.
     """
@@ -127,7 +129,7 @@ class Measurement:
     @property
     def ends(self) -> str:
         """What `low` and `high` are, in words: ``95 % interval``, or ``bracket``."""
-        return "bracket" if self.bracket else f"{self.confidence * 100:g} % interval"
+        return "bracket" if self.bracket else f"{level_text(self.confidence)} interval"
 
     @property
     def worst_part(self) -> Part | None:

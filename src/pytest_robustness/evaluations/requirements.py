@@ -16,8 +16,11 @@ if TYPE_CHECKING:
     from pytest_robustness.evaluations.base import Evaluation
     from pytest_robustness.evaluations.measurement import Measurement
 
-OVERRIDES = ("data", "n", "seed", "batch_size", "confidence", "verdict", "inconclusive", "early_stop")
+OVERRIDES = ("data", "n", "seed", "batch_size", "confidence", "verdict", "inconclusive", "early_stop", "max_drop")
 """Settings of a run that one requirement may set for itself."""
+
+FROM_BASELINE = "max_drop_from_baseline"
+"""Long name of the setting ``max_drop``, for the family that has a bound of that name."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,7 +66,8 @@ def make_requirement(family: str, keys: Mapping[str, Any]) -> Requirement:
     if family not in FAMILIES:
         raise ConfigurationError(str(unknown_name("family", family, FAMILIES)))
     known = FAMILIES[family].thresholds
-    parameters = {key: value for key, value in keys.items() if key not in known and key not in OVERRIDES}
+    keys = _with_short_name(family, keys)
+    parameters = {key: value for key, value in keys.items() if key not in (*known, *OVERRIDES, FROM_BASELINE)}
     try:
         _refuse_near_thresholds(family, parameters)
         evaluation = FAMILIES[family].evaluation.build(**parameters)
@@ -75,8 +79,19 @@ def make_requirement(family: str, keys: Mapping[str, Any]) -> Requirement:
             stop = "" if text.endswith((".", "?")) else "."
             text += f"{stop} Thresholds of {family}: {', '.join(known)}; settings: {', '.join(OVERRIDES)}."
         raise ConfigurationError(f"{family}: {text}") from error
-    overrides = {key: keys[key] for key in OVERRIDES if key in keys}
+    overrides = {key: keys[key] for key in OVERRIDES if key in keys and key not in known}
+    if FROM_BASELINE in keys:
+        overrides["max_drop"] = keys[FROM_BASELINE]
     return Requirement(evaluation=evaluation, thresholds=thresholds, overrides=overrides)
+
+
+def _with_short_name(family: str, keys: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Return the keys with the margin beside a baseline by its short name, which only one family has for a bound."""
+    if FROM_BASELINE not in keys or "max_drop" in FAMILIES[family].thresholds:
+        return keys
+    if "max_drop" in keys:
+        raise ConfigurationError(f"{family}: max_drop and {FROM_BASELINE} are the same", mend="Give one of them.")
+    return {"max_drop" if key == FROM_BASELINE else key: value for key, value in keys.items()}
 
 
 def _refuse_near_thresholds(family: str, parameters: Mapping[str, Any]) -> None:

@@ -12,11 +12,15 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from numpy.typing import NDArray
+    from PIL import Image
 
 EXAMPLES = 8
 """Samples on a sheet."""
 
 _LARGEST = 48  # pixels a side: larger images are averaged down, so that a sheet stays small
+
+_PALETTE = 256
+_GREYS = 86  # steps of 3: they are not seen
 
 _HEAT = np.array([1.0, 0.45, 0.0])
 """The colour of saliency: seen on black and on white."""
@@ -108,12 +112,50 @@ def page_details(tiles: NDArray[np.uint8], names: Sequence[str]) -> dict[str, An
 
 
 def png_text(picture: NDArray[np.uint8]) -> str:
-    """Return a picture (H, W) or (H, W, 3) as a PNG in base64."""
+    """Return a picture (H, W) or (H, W, 3) as a PNG in base64; one in colour has a palette of at most 256.
+
+    A picture that is grey all over, or that has no more than 256 colours, is kept to the bit.
+    """
     from PIL import Image
 
     file = BytesIO()
-    Image.fromarray(np.ascontiguousarray(picture)).save(file, "PNG", optimize=True)
+    grey = picture.ndim == 3 and bool((picture == picture[..., :1]).all())
+    page = np.ascontiguousarray(picture[..., 0] if grey else picture)
+    image = Image.fromarray(page) if page.ndim == 2 else _with_palette(page)
+    image.save(file, "PNG", optimize=True)
     return base64.b64encode(file.getvalue()).decode("ascii")
+
+
+def _with_palette(picture: NDArray[np.uint8]) -> Image.Image:
+    """Return a picture (H, W, 3) with a palette, exactly where it has few colours."""
+    from PIL import Image
+
+    flat = picture.reshape(-1, 3)
+    colours, places = np.unique(flat, axis=0, return_inverse=True)
+    if len(colours) > _PALETTE:
+        colours, places = np.unique(_fewer_colours(flat), axis=0, return_inverse=True)
+    image = Image.fromarray(places.reshape(picture.shape[:2]).astype(np.uint8))
+    image.putpalette(colours.tobytes())
+    return image
+
+
+def _fewer_colours(flat: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return pixels (P, 3) of at most 256 colours; where most are grey, the greys in even steps, apart."""
+    plain = (flat == flat[:, :1]).all(axis=1)
+    if 2 * plain.sum() < len(flat):
+        return _quantised(flat, _PALETTE)
+    greys = np.rint(np.linspace(0, 255, _GREYS)).astype(np.uint8)
+    found: NDArray[np.uint8] = greys[np.rint(flat[:, 0] * ((_GREYS - 1) / 255)).astype(int)][:, None].repeat(3, axis=1)
+    found[~plain] = _quantised(flat[~plain], _PALETTE - _GREYS)
+    return found
+
+
+def _quantised(flat: NDArray[np.uint8], number: int) -> NDArray[np.uint8]:
+    from PIL import Image
+
+    image = Image.fromarray(np.ascontiguousarray(flat[None])).quantize(number, dither=Image.Dither.NONE)
+    found: NDArray[np.uint8] = np.asarray(image.convert("RGB"))[0]
+    return found
 
 
 def _rgb(images: NDArray[Any]) -> NDArray[np.float64]:

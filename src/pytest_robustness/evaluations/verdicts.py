@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
 Rule = Literal["point", "verify", "regress"]
 
+_LARGEST = 10**10
+"""Most samples that are thought of."""
+
 RULES: tuple[str, ...] = get_args(Rule)
 
 
@@ -127,14 +130,48 @@ _RULES = {"point": _point, "verify": _verify, "regress": _regress}
 
 def _samples_to_settle(m: Measurement, t: Threshold) -> str:
     """Say how many samples would settle the question if the value stayed what it is."""
+    needed = _needed(m, t)
+    about = None if needed is None else f"about {needed:,} samples would settle it"
     if m.sampled:
-        return "; all of the data is but a sample of what this is about"
-    if m.metric not in {"accuracy", "worst", "mean"} or not 0 <= m.value <= 1 or m.value == t.bound:
-        return "; all samples would settle it" if m.n < m.population else ""
-    n = m.n
-    while n < m.population:
-        n = min(2 * n, m.population)
-        low, high = binomial_interval(m.value * n, n, confidence=m.confidence)
-        if not low <= t.bound <= high:
-            return f"; about {n:,} samples would settle it"
-    return f"; all {m.population:,} samples under the rule 'point' would settle it" if m.n < m.population else ""
+        more = "" if about is None else f", of which {about}"
+        return f"; all of the data is but a sample of what this is about{more}"
+    if needed is not None and needed < m.population:
+        return f"; {about}"
+    if m.n < m.population:
+        return f"; all {m.population:,} samples under the rule 'point' would settle it"
+    beyond = "" if about is None else f": {about}, more than there are"
+    return f"; all the data is measured, so that only the rule 'point' would settle it{beyond}"
+
+
+def _needed(m: Measurement, t: Threshold) -> int | None:
+    """Return about how many samples it takes for the interval to leave the bound; None where none do."""
+    gap = abs(m.value - t.bound)
+    reach = m.value - m.low if t.bound < m.value else m.high - m.value
+    if gap == 0 or not math.isfinite(gap) or not math.isfinite(reach):
+        return None
+    if not _is_plain_share(m):
+        # Intervals shrink like 1 / sqrt(n), whatever they are made of.
+        return max(m.n + 1, math.ceil(m.n * (reach / gap) ** 2))
+    below, enough = m.n, 2 * m.n
+    while not _leaves(m, t, enough):
+        if enough > _LARGEST:
+            return None
+        below, enough = enough, 2 * enough
+    while enough - below > 1:
+        middle = (below + enough) // 2
+        below, enough = (below, middle) if _leaves(m, t, middle) else (middle, enough)
+    return enough
+
+
+def _is_plain_share(m: Measurement) -> bool:
+    """Tell whether the interval is that of a share of n samples."""
+    if not 0 <= m.value <= 1:
+        return False
+    low, high = binomial_interval(m.value * m.n, m.n, confidence=m.confidence)
+    return math.isclose(low, m.low, abs_tol=1e-9) and math.isclose(high, m.high, abs_tol=1e-9)
+
+
+def _leaves(m: Measurement, t: Threshold, n: int) -> bool:
+    low, high = binomial_interval(m.value * n, n, confidence=m.confidence)
+    good, bad = (low, high) if t.wants_high else (high, low)
+    return holds(good, t.op, t.bound) or not holds(bad, t.op, t.bound)

@@ -30,6 +30,7 @@ from pytest_robustness.metrics.intervals import (
     logit_interval,
     mean_interval,
 )
+from pytest_robustness.metrics.means import bounded_mean_interval
 from pytest_robustness.metrics.ood import (
     auroc,
     auroc_interval,
@@ -40,6 +41,14 @@ from pytest_robustness.metrics.ood import (
     mean_auroc_interval,
     roc_curve,
 )
+from pytest_robustness.metrics.paired import (
+    Mcnemar,
+    mcnemar,
+    mean_change_interval,
+    paired_interval,
+    unpaired_interval,
+)
+from pytest_robustness.metrics.power import power_of, samples_for_power
 from pytest_robustness.metrics.ranked import Ranked, RocCurve, rank
 from pytest_robustness.metrics.scores import SCORES, Head, Outputs, Score, energy_score
 from pytest_robustness.metrics.sequential import certain_bounds, sequential_bounds
@@ -49,6 +58,7 @@ __all__ = [
     "BrierDecomposition",
     "Head",
     "Interval",
+    "Mcnemar",
     "NullBand",
     "Outputs",
     "Ranked",
@@ -62,6 +72,7 @@ __all__ = [
     "average_precision",
     "average_precision_interval",
     "binomial_interval",
+    "bounded_mean_interval",
     "brier_decomposition",
     "brier_score",
     "brier_terms",
@@ -79,15 +90,21 @@ __all__ = [
     "fpr_interval",
     "log_losses",
     "logit_interval",
+    "mcnemar",
     "mean_auroc_interval",
+    "mean_change_interval",
     "mean_interval",
     "negative_log_likelihood",
     "null_band",
+    "paired_interval",
+    "power_of",
     "rank",
     "reliability_bins",
     "rms_calibration_error",
     "roc_curve",
+    "samples_for_power",
     "scaled_log_probabilities",
     "sequential_bounds",
     "smooth_calibration_error",
+    "unpaired_interval",
 ]

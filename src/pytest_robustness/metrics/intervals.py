@@ -19,6 +19,14 @@ class Interval(NamedTuple):
     high: float
 
 
+def level_text(confidence: float) -> str:
+    """Put the level of an interval in words, with two digits of its error: ``95 %``, ``99.29 %``."""
+    error = 100 * (1 - confidence)
+    digits = max(1 - math.floor(math.log10(error)), 0) if error > 0 else 0
+    text = f"{100 * confidence:.{digits}f}"
+    return f"{text.rstrip('0').rstrip('.') if digits else text} %"
+
+
 def binomial_interval(successes: float, n: float, *, confidence: float = 0.95) -> Interval:
     """Return the exact interval of Clopper & Pearson (Biometrika 26, 1934) for a share.
 

@@ -11,7 +11,7 @@ from pytest_robustness.evaluations import Accuracy, AdversarialAccuracy, EarlySt
 
 
 def picture(sheet):
-    return np.asarray(Image.open(BytesIO(base64.b64decode(sheet["png"]))))
+    return np.asarray(Image.open(BytesIO(base64.b64decode(sheet["png"]))).convert("RGB"))
 
 
 def test_confusion_before_and_after(run, dataset):

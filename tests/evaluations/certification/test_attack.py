@@ -29,7 +29,7 @@ def measured(net, digits):
 def test_no_certified_image_is_broken_within_its_radius(measured, digits, radius):
     base, samples = measured
     smoothed = SmoothedClassifier(base, EVALUATION.noise)
-    right = samples["correct"]
+    right = samples["prediction"] == samples["label"]
     data, radii = digits.take(samples["index"][right]), samples["radius"][right]
     broken = SparseRS(eps=radius, queries=100).run(smoothed.as_classifier(n=100), data.images, data.labels)
     changed = ((broken > 0.5) != (data.pixels() > 0.5)).sum(axis=(1, 2, 3))

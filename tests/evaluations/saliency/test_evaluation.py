@@ -357,7 +357,7 @@ def test_examples_are_a_picture(run):
     examples = run(Saliency(fraction=0.25, map="gradient"), model=model, data=data)[0].details["saliency_examples"]
     assert examples["names"] == ["original", "saliency", "masked"]
     assert len(examples["captions"]) == examples["columns"] == 8
-    picture = np.asarray(Image.open(BytesIO(base64.b64decode(examples["png"]))))
+    picture = np.asarray(Image.open(BytesIO(base64.b64decode(examples["png"]))).convert("RGB"))
     assert picture.shape == (3 * 3, 8 * 4, 3)
     first = picture[:, :4]
     np.testing.assert_array_equal(first[:3, :, 0], np.rint(data.images[0, 0] * 255))

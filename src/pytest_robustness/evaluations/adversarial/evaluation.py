@@ -109,6 +109,10 @@ class AdversarialAccuracy(Evaluation):
         done = any(block.part == CHECK for block in outcomes) or self.attack.reach.eps == 0
         return [] if done else _check_blocks(course)
 
+    def blocks_expected(self, subject: Subject, planned: int) -> int | None:
+        """Return those of all stages, as if no sample fell before the last, and that of the check."""
+        return None if self._early(subject) else planned * len(self._stages(subject)) + 1
+
     def run_block(self, subject: Subject, block: Block) -> Arrays:
         """Classify the samples of a block, attack them, or examine the attack on them."""
         samples = subject.samples(block)
@@ -164,7 +168,7 @@ class AdversarialAccuracy(Evaluation):
                 warnings=[*self._warnings(subject, stages), *_seen(outcomes, "warnings")],
                 faults=[*_seen(outcomes, "faults"), *work_faults(samples, moves=self._moves())],
                 settled=settled,
-                samples=samples,
+                samples=samples | {"correct": correct},
             ),
         )
 

@@ -136,6 +136,11 @@ class Calibration(Evaluation):
         ]
         return blocks + (blocks_of(len(subject.further[FIT]), FIT) if FIT in subject.further else [])
 
+    def blocks_expected(self, subject: Subject, planned: int) -> int | None:
+        """Return those of the samples, and that of the check of an attack."""
+        del subject
+        return planned + (self.attack is not None)
+
     def run_block(self, subject: Subject, block: Block) -> Arrays:
         """Return the probabilities of the samples of a block, or their logarithms where they will be scaled."""
         if block.part == CHECK and self.shift is not None:

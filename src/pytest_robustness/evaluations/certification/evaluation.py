@@ -231,7 +231,7 @@ class CertifiedAccuracy(Evaluation):
             "details": {"certificates": details_of(self, samples, estimates, channels=channels, confidence=confidence)},
             "warnings": doubts(self, samples, channels),
             "settled": settled,
-            "samples": samples,
+            "samples": samples | {"correct": certified_at(samples, self.radii[-1])},
         }
         return tuple(
             measured(

@@ -51,7 +51,7 @@ def certificates_table(measurement: Measurement) -> pd.DataFrame:
             "label": samples["label"],
             "predict": samples["prediction"],
             "radius": samples["radius"] * certified,
-            "correct": samples["correct"].astype(int),
+            "correct": (samples["prediction"] == samples["label"]).astype(int),
             "time": samples["seconds"].round(4),
         }
     ).sort_values("idx", ignore_index=True)

@@ -11,9 +11,9 @@ from pytest_robustness.certificates import ABSTAIN, clopper_pearson_upper
 from pytest_robustness.certificates.bounds import LOSS, certified_radii, largest_radius, plan_at
 from pytest_robustness.certificates.noise import values_that_change
 from pytest_robustness.certificates.thresholds import exact_share
-from pytest_robustness.evaluations.certification.means import bounded_mean_interval
 from pytest_robustness.evaluations.certification.noise import counted, noise_text
 from pytest_robustness.evaluations.summaries import Estimate, class_parts, correct_part, share_correct
+from pytest_robustness.metrics import bounded_mean_interval
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

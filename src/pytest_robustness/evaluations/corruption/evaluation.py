@@ -167,6 +167,7 @@ class CorruptionAccuracy(Evaluation):
             found += compared(reference, self.names(), errors, clean, confidence=confidence)
             warnings, faults = _other_data(reference, subject.dataset, bundled=self.reference in BASELINES)
         details = self._details(subject, by_level)
+        every = np.stack([hits for levels in by_level.values() for hits in levels], axis=1)
         return tuple(
             measured(
                 self,
@@ -179,6 +180,7 @@ class CorruptionAccuracy(Evaluation):
                 details=details if figure.metric == "accuracy" else None,
                 warnings=warnings if figure.metric in NEEDS_REFERENCE else (),
                 faults=(*figure.faults, *(faults if figure.metric in NEEDS_REFERENCE else ())),
+                samples={"index": subject.dataset.ids, "correct": every} if figure.metric == "accuracy" else None,
             )
             for figure in found
         )

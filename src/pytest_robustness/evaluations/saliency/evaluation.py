@@ -228,6 +228,7 @@ class Saliency(Evaluation):
                 warnings=warnings if metric == "accuracy" else (),
                 faults=() if metric.startswith("random") else faults(silent, used.needs),
                 doubts=unsure.get(metric, ()),
+                samples={"index": subject.dataset.ids, "correct": hits["masked"]} if metric == "accuracy" else None,
             )
             for metric, estimate in estimates.items()
         )

@@ -192,6 +192,11 @@ class Sensitivity(Evaluation):
         chunks = [tuple(points[i : i + POINTS_IN_BLOCK]) for i in range(0, len(points), POINTS_IN_BLOCK)]
         return [*first, *(block for chunk in chunks for block in blocks_of(n, SURFACE, chunk))]
 
+    def blocks_expected(self, subject: Subject, planned: int) -> int | None:
+        """Return None: what comes next depends on what was found."""
+        del subject, planned
+        return None
+
     def next_points(self, outcomes: Mapping[Block, Outcome]) -> Sequence[Point]:
         """Return the points that the sampler asks for next; none where it is enough."""
         if outcomes and self.is_enough(outcomes):
@@ -268,6 +273,6 @@ class Sensitivity(Evaluation):
 _MADE = {"ranges", "box", "function", "code"}
 OPTIONS = tuple(f.name for f in dataclasses.fields(Sensitivity) if f.name not in _MADE)
 
-_SETTINGS = ("data", "n", "batch_size", "confidence", "verdict", "inconclusive", "early_stop")
+_SETTINGS = ("data", "n", "batch_size", "confidence", "verdict", "inconclusive", "early_stop", "max_drop")
 TAKEN = (*OPTIONS, *_SETTINGS, "transform_code")
 """Names that a parameter of an own function cannot have: options, and the settings that a requirement brings along."""

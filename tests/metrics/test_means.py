@@ -6,8 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from scipy import stats
 
-from pytest_robustness.evaluations.certification.means import bounded_mean_interval
-from pytest_robustness.metrics import binomial_interval
+from pytest_robustness.metrics import binomial_interval, bounded_mean_interval
 
 WHOLE = np.arange(10) / 9
 
