@@ -38,6 +38,10 @@ class Scorecard:
     environment : dict of str
     created : str
         ISO 8601, with the offset from UTC.
+    baseline : dict, optional
+        What the rows were compared with, see `baseline.Baseline.to_dict`.
+    unevaluated : tuple of str
+        What was asked for and came to no row, each with its reason in one line: such a run is not complete.
     """
 
     rows: tuple[Row, ...]
@@ -46,6 +50,8 @@ class Scorecard:
     seed: int
     environment: dict[str, Any]
     created: str
+    baseline: dict[str, Any] | None = None
+    unevaluated: tuple[str, ...] = ()
 
     @classmethod
     def from_rows(
@@ -55,6 +61,7 @@ class Scorecard:
         seed: int,
         created: str | None = None,
         environment: Mapping[str, Any] | None = None,
+        unevaluated: Iterable[str] = (),
     ) -> Self:
         """Collect what the tests, maybe of several processes, have recorded.
 
@@ -69,6 +76,8 @@ class Scorecard:
             Now, in UTC, by default.
         environment : mapping, optional
             That of this process by default.
+        unevaluated : iterable of str
+            What came to no row, and why.
         """
         rows: dict[tuple[str | None, str, str, str], Row] = {}
         models: dict[str, ModelCard] = {}
@@ -88,6 +97,7 @@ class Scorecard:
             seed=seed,
             environment=dict(current_environment() if environment is None else environment),
             created=created or _now(),
+            unevaluated=tuple(unevaluated),
         )
 
     @property
@@ -100,9 +110,12 @@ class Scorecard:
     def verdict(self) -> str:
         """The verdict of the whole: failed where any row failed, else inconclusive where any is, else passed.
 
+        ``"incomplete"`` where nothing failed but something came to no row: a part of a run never passes.
         ``"measured"`` where nothing was judged, so that a card without a single threshold never counts as passed.
         """
         counts = self.counts
+        if self.unevaluated and not counts["failed"]:
+            return "incomplete"
         return next((name for name in ("failed", "inconclusive", "passed") if counts[name]), "measured")
 
     def blocks(self) -> list[tuple[ModelCard, DataCard, list[Row]]]:
@@ -130,6 +143,8 @@ class Scorecard:
             "models": [card.to_dict() for card in self.models],
             "datasets": [card.to_dict() for card in self.datasets],
         }
+        document |= {} if self.baseline is None else {"baseline": to_builtin(self.baseline)}
+        document |= {"unevaluated": list(self.unevaluated)} if self.unevaluated else {}
         return {key: finite(value) for key, value in document.items()}
 
     @classmethod
@@ -158,6 +173,8 @@ class Scorecard:
                 seed=mapping["seed"],
                 environment=dict(mapping["environment"]),
                 created=mapping["created"],
+                baseline=mapping.get("baseline"),
+                unevaluated=tuple(mapping.get("unevaluated", ())),
             )
         except KeyError as error:
             raise ConfigurationError(f"a scorecard without {error}", got=sorted(mapping)) from error
@@ -224,7 +241,11 @@ def _row_dict(row: Row, model: ModelCard, data: DataCard) -> dict[str, Any]:
     headline, details = plain.pop("headline"), plain.pop("details")
     # Names for people; the keys beside them, since two models may share a name.
     plain |= {"model": model.name, "data": data.name, "headline": headline, "details": details}
-    return plain | {"model_fingerprint": row.model, "data_key": row.data}
+    absent = [name for name in ("outcomes", "baseline") if plain[name] is None]
+    return {k: v for k, v in plain.items() if k not in absent} | {
+        "model_fingerprint": row.model,
+        "data_key": row.data,
+    }
 
 
 def _place(row: Row, models: Mapping[str, ModelCard], datasets: Mapping[str, DataCard]) -> tuple[Any, ...]:

@@ -5,9 +5,13 @@ from __future__ import annotations
 import math
 from typing import TYPE_CHECKING, Any
 
+from pytest_robustness.metrics.intervals import level_text
+from pytest_robustness.scorecard.changes import change_text
 from pytest_robustness.scorecard.rows import BoundRow, DataCard, ModelCard, PartRow, Row
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from pytest_robustness.engine import Evaluator
     from pytest_robustness.evaluations import Measurement, Threshold, Verdict
 
@@ -64,9 +68,34 @@ def make_payload(
         headline=headline,
         details=dict(measurement.details),
         faults=measurement.faults,
+        outcomes=_outcomes(measurement),
     )
     faults = list(measurement.faults)
     return {"row": row.to_dict(), "model": model.to_dict(), "data": data.to_dict(), "faults": faults}
+
+
+def _decides(change: Mapping[str, Any], threshold: Threshold | None, verdict: Verdict) -> bool:
+    """Tell whether it is the baseline that a verdict comes from, and not the bound."""
+    return bool(change["verdict"] == verdict.decision) and (
+        threshold is None or change["bound_verdict"] != verdict.decision
+    )
+
+
+def _against_baseline(change: Mapping[str, Any], metric: str) -> str:
+    if math.isnan(change["before"]):
+        return "is not in the baseline"
+    text = (
+        "is worse than the baseline" if change["verdict"] == "failed" else "is not shown to be as good as the baseline"
+    )
+    return f"{text}: {change_text(metric, change['change'], math.nan, math.nan)}"
+
+
+def _in_baseline(change: Mapping[str, Any]) -> str:
+    if math.isnan(change["before"]):
+        return str(change["note"])
+    text = f"{change['before']:.4g}, a change of {change['change']:+.4g} [{change['low']:+.4g}, {change['high']:+.4g}]"
+    counts = "" if change["lost"] is None else f", {change['lost']} lost and {change['won']} won"
+    return text + (f", {change['note']}" if change["note"] else counts)
 
 
 def _untold(measurement: Measurement, verdict: Verdict | None) -> list[str]:
@@ -74,23 +103,52 @@ def _untold(measurement: Measurement, verdict: Verdict | None) -> list[str]:
     return [text for text in measurement.doubts if verdict is None or text not in verdict.reason]
 
 
-def explain(measurement: Measurement, threshold: Threshold, verdict: Verdict) -> list[str]:
+def _outcomes(measurement: Measurement) -> dict[str, Any] | None:
+    """Return the outcomes by sample, where all of them are known and can be relied on."""
+    samples = measurement.samples
+    if "correct" not in samples or measurement.settled is not None or measurement.faults:
+        return None
+    from pytest_robustness.scorecard.checked import make_up_value
+    from pytest_robustness.scorecard.outcomes import pack_outcomes
+
+    packed = pack_outcomes(samples["index"], samples["correct"])
+    # Those of another value would be refused when they are read.
+    return packed if packed is not None and make_up_value(packed, measurement.value) else None
+
+
+def explain(
+    measurement: Measurement,
+    threshold: Threshold | None,
+    verdict: Verdict,
+    change: Mapping[str, Any] | None = None,
+) -> list[str]:
     """Return the lines of a failure: the value, its interval, n, what is missing, the worst part.
+
+    `change` is what the row says of its baseline; without a threshold it is all that was judged.
 
     The first line is short and stands alone: annotations show nothing else.
     """
     m = measurement
     missed = "not" if verdict.decision == "failed" else "not shown to be"
     size = f"n = {m.n:,}" if m.n == m.population else f"n = {m.n:,} of {m.population:,}"
-    headline = f"is {missed} {threshold.op} {threshold.bound:g}" if not m.faults else "cannot be relied on"
+    if m.faults:
+        headline = "cannot be relied on"
+    elif change is not None and _decides(change, threshold, verdict):
+        headline = _against_baseline(change, m.metric)
+    else:
+        headline = "" if threshold is None else f"is {missed} {threshold.op} {threshold.bound:g}"
     lines = [
         f"{m.name}: {m.value:.4g} {headline}",
         f"  verdict    {verdict.decision}: {verdict.reason}",
-        f"  interval   [{m.low:.4g}, {m.high:.4g}] at {m.confidence * 100:g} % confidence, {size}",
+        f"  interval   [{m.low:.4g}, {m.high:.4g}] at {level_text(m.confidence)} confidence, {size}",
     ]
-    gap = threshold.bound - m.value if threshold.wants_high else m.value - threshold.bound
+    gap = math.nan if threshold is None else threshold.bound - m.value
+    if threshold is not None and not threshold.wants_high:
+        gap = -gap
     if gap > 0 and math.isfinite(gap):
         lines.append(f"  shortfall  {gap:.4g}")
+    if change is not None:
+        lines.append(f"  baseline   {_in_baseline(change)}")
     if (worst := m.worst_part) is not None:
         lines.append(
             f"  worst part {worst.name}: {worst.value:.4g} [{worst.low:.4g}, {worst.high:.4g}], n = {worst.n:,}"

@@ -145,6 +145,10 @@ class Row:
         Lists and numbers that pictures are drawn from.
     faults : tuple of str
         Why the value must not be relied on; they are among the warnings too.
+    outcomes : dict, optional
+        Which samples were correct, see `outcomes.pack_outcomes`.
+    baseline : dict, optional
+        What became of the comparison with a baseline, see `baseline.hold_against`.
 
     Raises
     ------
@@ -177,6 +181,8 @@ class Row:
     headline: bool = True
     details: dict[str, Any] = field(default_factory=dict)
     faults: tuple[str, ...] = ()
+    outcomes: dict[str, Any] | None = None
+    baseline: dict[str, Any] | None = None
 
     def __post_init__(self) -> None:
         """Refuse what must never be recorded."""

@@ -16,7 +16,9 @@ from pytest_robustness.errors import ConfigurationError, RobustnessError, check_
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-REPORT_SUFFIXES = (".json", ".md", ".html", ".csv")
+REPORT_SUFFIXES = (".json", ".md", ".html", ".csv", ".badge.json", ".metrics.txt", ".hf.yaml")
+"""How the name of a report may end; the end picks the format, and the longest one counts."""
+
 DEFAULT_DATA = "mnist"
 
 
@@ -46,6 +48,8 @@ class Settings:
         By default ``point`` where all the data is measured, else ``verify``.
     inconclusive : {"fail", "pass", "skip"}
         What an inconclusive verdict does to a test.
+    familywise : {"off", "holm"}
+        ``holm`` makes the verdicts of a whole run hold together with the confidence, not each on its own.
     early_stop : {"off", "certain"} or float
         ``off`` measures every sample. ``certain`` may stop where the samples left cannot change the verdict. A number
         in (0, 0.5), also as text, allows an anytime-valid sequential test with that error.
@@ -54,7 +58,14 @@ class Settings:
     report : tuple of str
         Files to write; the suffix picks the format.
     strict : bool
-        Missing data or extras fail instead of skip.
+        Missing data or extras fail instead of skip; so do a missing baseline and rows that it does not have.
+    baseline : str, optional
+        A scorecard (.json) that rows are compared with. Where there is no such file, it is written. An empty text is
+        none after all, whatever margins ask for.
+    update_baseline : bool
+        Whether the baseline is written anew instead.
+    max_drop : float, optional
+        How much worse than the baseline a metric that is bounded may be; by default not at all, see `drops`.
     trusted : tuple of str
         Types that a ``.skops`` file may contain beyond the default ones.
     allow_pickle : tuple of str
@@ -76,10 +87,14 @@ class Settings:
     confidence: float = 0.95
     verdict: str | None = None
     inconclusive: str = "fail"
+    familywise: str = "off"
     early_stop: str | float = "off"
     cache: bool = True
     report: tuple[str, ...] = ()
     strict: bool = False
+    baseline: str | None = None
+    update_baseline: bool = False
+    max_drop: float | None = None
     trusted: tuple[str, ...] = ()
     allow_pickle: tuple[str, ...] = ()
 
@@ -96,9 +111,9 @@ class Settings:
             raise ConfigurationError(str(error)) from error
 
     def _check(self) -> None:
-        for name in ("model", "data", "device"):
+        for name in ("model", "data", "device", "baseline"):
             value = getattr(self, name)
-            if not isinstance(value, str) and not (name == "model" and value is None):
+            if not isinstance(value, str) and not (name in ("model", "baseline") and value is None):
                 raise ConfigurationError(f"{name} must be text", got=value)
         for name, minimum in (("n", 1), ("seed", 0), ("batch_size", 1)):
             value = getattr(self, name)
@@ -111,12 +126,27 @@ class Settings:
             value = getattr(self, name)
             if value not in allowed and not (name == "verdict" and value is None):
                 raise unknown_name(name.replace("_", "-"), value, allowed)
-        for name in ("cache", "strict"):
+        self._check_baseline()
+        for name in ("cache", "strict", "update_baseline"):
             if not isinstance(getattr(self, name), bool):
                 raise ConfigurationError(f"{name} must be true or false", got=getattr(self, name))
         for path in self.report:
-            if Path(path).suffix.lower() not in REPORT_SUFFIXES:
+            if report_suffix(path) is None:
                 raise ConfigurationError("unknown suffix of a report", got=path, allowed=REPORT_SUFFIXES)
+
+    def _check_baseline(self) -> None:
+        if self.max_drop is not None:
+            _check_margin(self.max_drop)
+        if not self.baseline:
+            return
+        if report_suffix(self.baseline) != ".json":
+            raise ConfigurationError("a baseline must be a scorecard", got=self.baseline, allowed="a file .json")
+        if any(Path(path) == Path(self.baseline) for path in self.report):
+            raise ConfigurationError(
+                "a report would overwrite the baseline",
+                got=self.baseline,
+                mend="Write the report elsewhere; update_baseline writes the baseline.",
+            )
 
     def replaced(self, values: Mapping[str, Any]) -> Settings:
         """Return the settings with some values replaced, checked again.
@@ -133,15 +163,25 @@ class Settings:
         return dataclasses.replace(self, **values)
 
 
+def report_suffix(path: str | Path) -> str | None:
+    """Return the longest of `REPORT_SUFFIXES` that the name of a report ends with; None where there is none."""
+    name = Path(path).name.lower()
+    # ".json" alone is a hidden file without a suffix.
+    ends = [suffix for suffix in REPORT_SUFFIXES if name.endswith(suffix) and Path(name).suffix]
+    return max(ends, key=len, default=None)
+
+
 _CHOICES: dict[str, tuple[str, ...]] = {
     "verdict": ("point", "verify", "regress"),
     "inconclusive": ("fail", "pass", "skip"),
+    "familywise": ("off", "holm"),
 }
 
 _EXECUTORS = ("serial", "processes", "processes:N for N of them")
 _EXECUTOR = re.compile(r"serial|processes(:0*[1-9]\d*)?")
 
-_EARLY_STOPS = ("off", "certain")
+EARLY_STOPS = ("off", "certain")
+"""Ways to stop early that leave nothing to chance; any other is the error of a sequential test."""
 
 
 def read_tables(path: Path) -> tuple[dict[str, Any], list[dict[str, Any]]]:
@@ -191,16 +231,24 @@ def read_tables(path: Path) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     return rest, requirements
 
 
+def _check_margin(value: object) -> None:
+    """Refuse what is no margin: a percentage, above all, which would allow every drop."""
+    if isinstance(value, bool) or not isinstance(value, Real) or not 0 <= float(value) <= 1:
+        number = isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
+        mend = f"{value:g} points of a hundred are {float(value) / 100:g}." if number and value > 1 else ""  # type: ignore[operator,arg-type]
+        raise ConfigurationError("max_drop is out of range", got=value, allowed="0 to 1", mend=mend)
+
+
 def _early_stop(value: object) -> str | float:
     """Return a name as it is, and the error of a test as a number: an option is text where a table has a number."""
-    if isinstance(value, str) and value in _EARLY_STOPS:
+    if isinstance(value, str) and value in EARLY_STOPS:
         return value
     try:
         alpha = float(value) if isinstance(value, str | Real) and not isinstance(value, bool) else math.nan
     except (ValueError, OverflowError):
         alpha = math.nan
     if not 0 < alpha < 0.5:
-        raise unknown_name("early-stop", value, [*_EARLY_STOPS, "a number above 0 and below 0.5, as in 0.05"])
+        raise unknown_name("early-stop", value, [*EARLY_STOPS, "a number above 0 and below 0.5, as in 0.05"])
     return alpha
 
 
