@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from pytest_robustness.scorecard.changes import baseline_lines, has_changes, row_change
 from pytest_robustness.scorecard.format import (
     block_label,
     bound_text,
@@ -15,6 +16,7 @@ from pytest_robustness.scorecard.format import (
     one_line,
     row_interval,
     row_value,
+    shortened,
     summary_line,
     value_text,
     worst_parts,
@@ -54,23 +56,31 @@ def _document(card: Scorecard, with_parts: bool) -> Iterable[str]:
     yield f"## Robustness: {card.verdict}"
     yield ""
     yield escape(summary_line(card).removeprefix("robustness: "))
+    if card.unevaluated:
+        yield ""
+        yield from (f"- **could not evaluate** {escape(shortened(entry))}" for entry in card.unevaluated[:PARTS])
     for model, data, rows in card.blocks():
         yield ""
         yield f"### {escape(block_label(model, data, card.seed))}"
         yield ""
-        yield f"| check | value | {interval_heading(rows)} | bound | verdict |"
-        yield "| :-- | --: | --: | --: | :-- |"
-        yield from (_line(row) for row in rows)
+        changes = has_changes(rows)
+        yield f"| check | value | {interval_heading(rows)} |{' change |' if changes else ''} bound | verdict |"
+        yield f"| :-- | --: | --: |{' --: |' if changes else ''} --: | :-- |"
+        yield from (_line(row, changes=changes) for row in rows)
         yield from _notes(rows)
         if with_parts:
             yield from _parts(rows)
+    for line in baseline_lines(card):
+        yield ""
+        yield escape(line)
     yield ""
     yield f"<sub>{escape(', '.join(f'{name} {value}' for name, value in card.environment.items()))}</sub>"
 
 
-def _line(row: Row) -> str:
+def _line(row: Row, *, changes: bool) -> str:
     interval, bound = row_interval(row, row.metric), bound_text(row.metric, row.threshold)
-    cells = [escape(check_label(row)), row_value(row), interval, escape(bound), _VERDICTS[row.verdict]]
+    change = [escape(row_change(row, interval=True))] if changes else []
+    cells = [escape(check_label(row)), row_value(row), interval, *change, escape(bound), _VERDICTS[row.verdict]]
     return f"| {' | '.join(cells)} |"
 
 

@@ -8,8 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pytest_robustness.errors import ConfigurationError, ParameterError
+from pytest_robustness.scorecard.badge import render_badge
 from pytest_robustness.scorecard.csv import render_csv
+from pytest_robustness.scorecard.gitlab import render_gitlab
+from pytest_robustness.scorecard.huggingface import render_huggingface
 from pytest_robustness.scorecard.markdown import render_markdown
+from pytest_robustness.scorecard.settings import report_suffix
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,20 +32,23 @@ FORMATS: dict[str, Callable[[Scorecard], str]] = {
     ".md": render_markdown,
     ".html": _html,
     ".csv": render_csv,
+    ".badge.json": render_badge,
+    ".metrics.txt": render_gitlab,
+    ".hf.yaml": render_huggingface,
 }
-"""Suffix of a report to its renderer."""
+"""End of the name of a report to its renderer; the longest one counts."""
 
 
 def report_format(path: str | Path) -> str:
-    """Return the suffix of a report in lower case.
+    """Return the end of the name of a report that picks its format, in lower case.
 
     Raises
     ------
     ParameterError
         If there is no such format. Asked for early, an option with a typing mistake need not wait for the end of a run.
     """
-    suffix = Path(path).suffix.lower()
-    if suffix not in FORMATS:
+    suffix = report_suffix(path)
+    if suffix is None:
         raise ParameterError("unknown format of a report", got=str(path), allowed=FORMATS)
     return suffix
 
@@ -59,7 +66,17 @@ def write(card: Scorecard, path: str | Path) -> Path:
     ConfigurationError
         If the file cannot be written.
     """
-    text = FORMATS[report_format(path)](card)
+    return write_text(FORMATS[report_format(path)](card), path)
+
+
+def write_text(text: str, path: str | Path) -> Path:
+    """Write a text to a file, whole or not at all; missing folders are made.
+
+    Raises
+    ------
+    ConfigurationError
+        If the file cannot be written.
+    """
     path = Path(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
