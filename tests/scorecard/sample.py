@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pytest_robustness.scorecard import BoundRow, DataCard, ModelCard, PartRow, Row, Scorecard
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
 
 LENET = ModelCard(
     name="lenet5",
@@ -185,12 +188,13 @@ def payload(row: Row) -> dict[str, Any]:
     return {"row": row.to_dict(), "model": CARDS[row.model], "data": CARDS[row.data]}
 
 
-def make_card(rows: list[Row] | None = None) -> Scorecard:
+def make_card(rows: list[Row] | None = None, unevaluated: Iterable[str] = ()) -> Scorecard:
     """Make a scorecard, of the sample rows by default."""
     rows = _lenet_rows() + _perceptron_rows() if rows is None else rows
     return Scorecard.from_rows(
         [payload(row) for row in rows],
         seed=0,
+        unevaluated=unevaluated,
         created="2026-02-03T12:30:00+00:00",
         environment={"python": "3.12.9", "torch": "2.13.0", "pytest-robustness": "0.1.0", "commit": "0123abcd" * 5},
     )

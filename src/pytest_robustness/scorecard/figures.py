@@ -49,6 +49,7 @@ def surface(row: Row) -> Figure:
     if names[0] == "gamma":
         _gamma_axis(axes, first)
     axes.set(xlabel=_parameter_label(names[1]), ylabel=_parameter_label(names[0]))
+    axes.locator_params(axis="x", nbins=6)
     bar = figure.colorbar(
         mesh, ax=axes, shrink=0.9, aspect=28, pad=0.02, format=lambda value, _: f"{100 * value:.0f} %"
     )
@@ -120,43 +121,6 @@ def reliability(row: Row) -> Figure:
     return figure
 
 
-def confusion(row: Row) -> Figure:
-    """Draw true against predicted classes: the diagonal is quiet, every mistake stands out."""
-    matrix = row.details["confusion"]
-    figure = _figure(_WIDTH, max(4.2, 0.28 * min(len(matrix), 20)))
-    axes = figure.subplots()
-    draw_confusion(axes, matrix)
-    axes.set_ylabel("true")
-    return figure
-
-
-def draw_confusion(axes: Axes, matrix: list[list[int]], *, most: int = 20, fontsize: float = 7.5) -> None:
-    """Draw counts (K, K) of true against predicted classes; of at most `most` classes, with each count and name."""
-    size = len(matrix)
-    axes.set(xlim=(-0.5, size - 0.5), ylim=(size - 0.5, -0.5), aspect="equal", xlabel="predicted")
-    for true, counts in enumerate(matrix):
-        total = max(sum(counts), 1)
-        for predicted, count in enumerate(counts):
-            if count:
-                _cell(axes, true, predicted, count, count / total, fontsize=fontsize if size <= most else None)
-    ticks = range(0, size, 1 if size <= most else size // 10)
-    axes.set_xticks(ticks, [str(tick) for tick in ticks])
-    axes.set_yticks(ticks, [str(tick) for tick in ticks])
-
-
-def _cell(axes: Axes, true: int, predicted: int, count: int, share: float, *, fontsize: float | None) -> None:
-    from matplotlib.patches import Rectangle
-
-    right = true == predicted
-    # Mistakes are few: the square root lets 1 % be seen beside 10 %.
-    strength = 0.15 + 0.35 * share if right else min(1.0, 0.12 + 1.6 * share**0.5)
-    square = Rectangle((predicted - 0.47, true - 0.47), 0.94, 0.94, color=BLUE if right else ORANGE, linewidth=0)
-    square.set_alpha(strength)
-    axes.add_patch(square)
-    if fontsize is not None:
-        axes.text(predicted, true, f"{count}", ha="center", va="center", fontsize=fontsize, color=INK)
-
-
 def part_bars(row: Row) -> Figure:
     """Draw the parts from best to worst with their intervals, and the bound where there is one."""
     parts = sorted(row.parts, key=lambda part: (part.value != part.value, part.value))
@@ -186,6 +150,31 @@ def part_bars(row: Row) -> Figure:
     axes.tick_params(axis="y", length=0)
     axes.spines["left"].set_visible(False)
     percent_axes(axes.xaxis)
+    return figure
+
+
+def budget_curve(row: Row) -> Figure:
+    """Draw accuracy over the radius of an attack, with the interval at each radius and the bound on the last one."""
+    parts = [part for part in row.parts if part.name.startswith("eps=")]
+    radii = [float(part.name.removeprefix("eps=")) for part in parts]
+    values = [part.value for part in parts]
+    figure = _figure(_WIDTH, 3.6)
+    axes = figure.subplots()
+    axes.fill_between(radii, [part.low for part in parts], [part.high for part in parts], color=BLUE, alpha=0.16, lw=0)
+    clean = [part.value for part in row.parts if part.name == "clean"]
+    start = ([0.0], clean) if clean and radii[0] > 0 else ([], [])
+    axes.plot(
+        [*start[0], *radii], [*start[1], *values], color=BLUE, marker="o", markersize=3.5, clip_on=False, zorder=3
+    )
+    if row.threshold:
+        axes.axhline(row.threshold.bound, color=MUTED, linewidth=1, linestyle=(0, (4, 3)))
+        told = f"asked for at eps {radii[-1]:g}"
+        axes.annotate(told, (0, row.threshold.bound), (4, 3), textcoords="offset points", color=MUTED, fontsize=8)
+    norm = one_line(str(row.details.get("norm", "linf")))
+    axes.set(xlim=(0, radii[-1]), ylim=(0, 1.01), xlabel=f"eps ({norm}, pixels in [0, 1])", ylabel="accuracy")
+    axes.grid(axis="y", color=LINE, linewidth=0.6)
+    axes.set_axisbelow(True)
+    percent_axes(axes.yaxis)
     return figure
 
 

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import json
 import math
+import re
+import textwrap
 from typing import TYPE_CHECKING, Any
 
+from pytest_robustness.metrics.intervals import level_text
+
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from pytest_robustness.scorecard.card import Scorecard
     from pytest_robustness.scorecard.rows import BoundRow, DataCard, ModelCard, PartRow, Row
@@ -59,7 +63,7 @@ _METRIC_LABELS = {
     "nll": "NLL",
 }
 
-_NAMED_BY_VALUE = ("attack", "suite", "outliers", "score", "norm")
+NAMED_BY_VALUE = ("attack", "suite", "outliers", "score", "norm")
 """Parameters whose value says what it is: ``pgd linf``, not ``attack=pgd norm=linf``."""
 
 _HIDDEN = ("transform_code",)
@@ -71,6 +75,9 @@ _LISTS = ("severities", "eps", "radius")
 _PLURALS = {"radius": "radii"}
 
 _SIGNS = {">=": "≥", "<=": "≤", ">": ">", "<": "<"}
+
+INDENT = "  "
+"""Before the further lines of a label that is broken."""
 
 _DASH = "\N{EN DASH}"
 _ASCII = str.maketrans({_DASH: "-", "≥": ">=", "≤": "<=", "…": "...", "·": "-"})
@@ -84,6 +91,12 @@ def to_ascii(text: str) -> str:
 def one_line(text: str) -> str:
     """Join the lines of a text, and drop control characters, which could move a terminal's cursor."""
     return "".join(character for character in " ".join(text.split()) if character.isprintable())
+
+
+def shortened(text: str, room: int = 300) -> str:
+    """Return a text in one line of at most `room` characters."""
+    line = one_line(text)
+    return line if len(line) <= room else f"{line[: room - 1]}…"
 
 
 def value_text(metric: str, value: float, *, near: float | None = None) -> str:
@@ -134,11 +147,11 @@ def metric_label(family: str, metric: str) -> str:
 
 def parameters_label(parameters: Mapping[str, Any]) -> str:
     """Shorten parameters to a few words: ``pgd linf eps=0.1 steps=40``, ``gamma=0.5..2``."""
-    named = [_listed(parameters[name]) for name in _NAMED_BY_VALUE if parameters.get(name) not in (None, "", [])]
+    named = [_listed(parameters[name]) for name in NAMED_BY_VALUE if parameters.get(name) not in (None, "", [])]
     others = [
         f"{len(value)} {_PLURALS.get(name, name)}" if _is_long(value, name) else f"{name}={_short(value, name)}"
         for name, value in parameters.items()
-        if name not in (*_NAMED_BY_VALUE, *_HIDDEN) and value not in (None, "", [], {})
+        if name not in (*NAMED_BY_VALUE, *_HIDDEN) and value not in (None, "", [], {})
     ]
     return one_line(" ".join(named + others))
 
@@ -170,6 +183,32 @@ def check_label(row: Row) -> str:
     return " · ".join(filter(None, [words, row_metric(row)]))
 
 
+def check_labels(rows: Sequence[Row]) -> list[str]:
+    """Say what was checked in each row of a table; rows of several tests that are called alike have their test."""
+    labels = [check_label(row) for row in rows]
+    tests: dict[str, set[str | None]] = {}
+    for label, row in zip(labels, rows, strict=True):
+        tests.setdefault(label, set()).add(row.test)
+    return [
+        f"{label} ({one_line(row.test.rpartition('::')[2])})" if row.test and len(tests[label]) > 1 else label
+        for label, row in zip(labels, rows, strict=True)
+    ]
+
+
+def label_words(label: str) -> list[str]:
+    """Split a label where it may be broken: at spaces, and behind commas."""
+    return [word for word in re.split(r"\s+|(?<=,)", label) if word]
+
+
+def wrap_label(label: str, room: int) -> list[str]:
+    """Break a label into lines, within a word only where that alone is too long."""
+    return _LabelWrapper(max(room, len(INDENT) + 1), subsequent_indent=INDENT, break_on_hyphens=False).wrap(label)
+
+
+class _LabelWrapper(textwrap.TextWrapper):
+    wordsep_simple_re = re.compile(r"(\s+|(?<=,))")
+
+
 def footnote(row: Row) -> str:
     """Return what an interval leaves out and a reader has to know: of certificates, that they may be false."""
     return one_line(row.details.get("certificates", {}).get("statement", ""))
@@ -188,7 +227,7 @@ def images_text(data: DataCard) -> str:
 def interval_heading(rows: list[Row]) -> str:
     """Name the column of intervals: ``95 % interval`` where all rows share the confidence."""
     levels = {row.confidence for row in rows if not math.isnan(row.confidence)}
-    return f"{100 * levels.pop():.6g} % interval" if len(levels) == 1 else "interval"
+    return f"{level_text(levels.pop())} interval" if len(levels) == 1 else "interval"
 
 
 def cost_text(row: Row) -> str:
@@ -240,12 +279,15 @@ def worst_row(card: Scorecard) -> Row | None:
 def summary_line(card: Scorecard) -> str:
     """Sum a card up in one line: counts of verdicts, and the worst row, or the one that passed most narrowly."""
     counts = ", ".join(f"{count} {verdict}" for verdict, count in card.counts.items())
-    worst = worst_row(card)
-    if worst is None:
-        return f"robustness: {counts}"
-    bound = bound_text(worst.metric, worst.threshold)
-    kind = "closest" if worst.verdict == "passed" else "worst"
-    return f"robustness: {counts}; {kind}: {check_label(worst)} {row_value(worst)}" + (f" ({bound})" if bound else "")
+    parts = [f"robustness: {counts}" + (f", {len(card.unevaluated)} not evaluated" if card.unevaluated else "")]
+    if worst := worst_row(card):
+        from pytest_robustness.scorecard.changes import since_baseline  # which needs this module
+
+        bound = since_baseline(worst) or bound_text(worst.metric, worst.threshold)
+        kind = "closest" if worst.verdict == "passed" else "worst"
+        parts.append(f"{kind}: {check_label(worst)} {row_value(worst)}" + (f" ({bound})" if bound else ""))
+    parts += [together] if (together := card.environment.get("familywise")) else []
+    return "; ".join(parts)
 
 
 def _margin(row: Row) -> float:

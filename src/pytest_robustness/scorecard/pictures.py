@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import io
-import re
 import warnings
 from typing import TYPE_CHECKING, Any
 
-from pytest_robustness.scorecard import certified_figures
+from pytest_robustness.scorecard import certified_figures, svg
 from pytest_robustness.scorecard.figures import (
     BLUE,
     INK,
@@ -15,6 +14,7 @@ from pytest_robustness.scorecard.figures import (
     MUTED,
     ORANGE,
     PAPER,
+    budget_curve,
     histograms,
     part_bars,
     reliability,
@@ -22,7 +22,8 @@ from pytest_robustness.scorecard.figures import (
     surface,
 )
 from pytest_robustness.scorecard.format import SHARES
-from pytest_robustness.scorecard.saliency_figures import confusions, curves, sheets_of
+from pytest_robustness.scorecard.matrices import confusions
+from pytest_robustness.scorecard.saliency_figures import curves, sheets_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -57,7 +58,6 @@ _STYLE: Any = {
 PICTURES: Mapping[str, tuple[str, Callable[[Row], Figure]]] = {
     "accuracy": ("Accuracy surface", surface),
     "bins": ("Reliability diagram", reliability),
-    "confusion": ("Confusion matrix", confusions),
     "edges": ("Anomaly scores", histograms),
     "roc": ("ROC curve", roc),
     "sets": ("ROC curves", roc),
@@ -67,7 +67,11 @@ PICTURES: Mapping[str, tuple[str, Callable[[Row], Figure]]] = {
 
 
 PARTS_TITLE = "Corruption by corruption"
-"""Title of the picture that is drawn from a row's parts."""
+CURVE_TITLE = "Accuracy over the size of the change"
+FROM_PARTS = frozenset({PARTS_TITLE, CURVE_TITLE})
+"""Titles of the pictures that are drawn from a row's parts."""
+
+MATRIX_TITLE = "Confusion matrix"
 
 
 def draw(row: Row, prefix: str) -> list[tuple[str, str]]:
@@ -89,7 +93,11 @@ def draw(row: Row, prefix: str) -> list[tuple[str, str]]:
         kinds.append((PARTS_TITLE, part_bars))
     if len(row.details.get("certificates", {}).get("radii", ())) > 1:
         kinds.append((certified_figures.TITLE, certified_figures.certified))
+    if sum(part.name.startswith("eps=") for part in row.parts) > 1:
+        kinds.append((CURVE_TITLE, budget_curve))
     drawn = [(title, _svg(make, row, f"{prefix}-{index}-", title)) for index, (title, make) in enumerate(kinds)]
+    if row.details.get("confusion"):
+        drawn.append((MATRIX_TITLE, confusions(row, MATRIX_TITLE)))
     return drawn + sheets_of(row)
 
 
@@ -104,17 +112,4 @@ def _svg(make: Callable[[Row], Figure], row: Row, prefix: str, title: str) -> st
         figure.savefig(
             text, format="svg", transparent=True, metadata=dict.fromkeys(("Date", "Creator", "Format", "Type"))
         )
-    return _inline(text.getvalue(), prefix, title)
-
-
-def _inline(svg: str, prefix: str, title: str) -> str:
-    """Turn an SVG file into an element of a page: ids made unique, colours made variables, size left to the page."""
-    svg = svg[svg.index("<svg") :]
-    svg = re.sub(r"<metadata>.*?</metadata>", "", svg, flags=re.DOTALL)
-    svg = re.sub(r' xmlns(:\w+)?="[^"]*"', "", svg).replace("xlink:href", "href")
-    svg = re.sub(r'\bid="', f'id="{prefix}', svg)
-    svg = re.sub(r'href="#', f'href="#{prefix}', svg).replace("url(#", f"url(#{prefix}")
-    for color, variable in _VARIABLES.items():
-        svg = svg.replace(color, f"var({variable})")
-    svg = re.sub(r' (width|height)="[\d.]+pt"', "", svg, count=2)
-    return svg.replace("<svg ", f'<svg role="img" aria-label="{title}" ', 1)
+    return svg.element(text.getvalue(), prefix=prefix, title=title, colors=_VARIABLES)

@@ -1,11 +1,11 @@
-"""Pictures of saliency and of attacks: curves, sheets of examples, confusion matrices side by side."""
+"""Pictures of saliency and of attacks: curves, and sheets of examples."""
 
 from __future__ import annotations
 
 from html import escape
 from typing import TYPE_CHECKING, Any
 
-from pytest_robustness.scorecard.figures import BLUE, INK, MUTED, ORANGE, confusion, draw_confusion, percent_axes
+from pytest_robustness.scorecard.figures import BLUE, MUTED, ORANGE, percent_axes
 from pytest_robustness.scorecard.format import one_line
 
 if TYPE_CHECKING:
@@ -50,22 +50,6 @@ def curves(row: Row) -> Figure:
 
 def _short(mask: float | str) -> str:
     return mask if isinstance(mask, str) else f"{mask:g}"
-
-
-def confusions(row: Row) -> Figure:
-    """Draw the confusion matrix; beside that of the clean images where the row is of an attack."""
-    if "confusion_clean" not in row.details:
-        return confusion(row)
-    from matplotlib.figure import Figure
-
-    clean, attacked = row.details["confusion_clean"], row.details["confusion"]
-    figure = Figure(figsize=(5.2, 3.0), layout="constrained")
-    left, right = figure.subplots(1, 2)
-    for axes, matrix, title in ((left, clean, "clean"), (right, attacked, "under attack")):
-        draw_confusion(axes, matrix, most=12, fontsize=4.5)
-        axes.set_title(title, fontsize=9, color=INK)
-    left.set_ylabel("true")
-    return figure
 
 
 def examples_sheet(sheet: Mapping[str, Any], title: str) -> str:

@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from pytest_robustness.classifiers import Classifier, load_classifier
-from pytest_robustness.datasets import Dataset, as_dataset, mnist_c_corruptions
+from pytest_robustness.datasets import Dataset, as_dataset, mnist_c_corruptions, size_of
 from pytest_robustness.datasets.files import known_name
 from pytest_robustness.datasets.loading import is_path
 from pytest_robustness.engine import Evaluator, Progress
 from pytest_robustness.errors import ConfigurationError, DataUnavailableError, RobustnessError
 from pytest_robustness.evaluations import EarlyStop, Measurement, Requirement, judge, make_requirement, save_samples
+from pytest_robustness.scorecard.baseline import Baseline, hold_against
+from pytest_robustness.scorecard.familywise import Family, judge_together
 from pytest_robustness.scorecard.record import Payload, make_payload
 
 if TYPE_CHECKING:
@@ -101,9 +103,32 @@ def settings_for(requirement: Requirement, settings: Settings) -> Settings:
         chosen = settings.replaced(values)
         if not is_path(chosen.data):
             known_name(chosen.data)
+        if chosen.max_drop is not None and chosen.baseline is None:
+            raise ConfigurationError(
+                "max_drop needs a baseline to compare with",
+                got=chosen.max_drop,
+                mend="Give --robustness-baseline=PATH.",
+            )
     except RobustnessError as error:
         raise ConfigurationError(f"{requirement.evaluation.family}: {error}") from error
     return chosen
+
+
+def check_size(settings: Settings) -> None:
+    """Refuse more samples than the named data has.
+
+    Raises
+    ------
+    ConfigurationError
+    """
+    size = None if settings.n is None else size_of(settings.data)
+    if size is not None and settings.n is not None and settings.n > size:
+        raise ConfigurationError(
+            f"n is more than {settings.data} has",
+            got=settings.n,
+            allowed=f"1 to {size}",
+            mend="Leave n out to use all of them.",
+        )
 
 
 def measure_requirement(
@@ -116,47 +141,98 @@ def measure_requirement(
     RobustnessError
         Where it cannot be evaluated.
     """
-    settings = settings_for(requirement, settings)
-    evaluator = evaluators.get(model, requirement.overrides.get("data", data), settings)
-    measurement = evaluator.measure(
-        requirement.evaluation, confidence=settings.confidence, early=_early_stop(requirement, settings)
-    )
-    if (path := getattr(requirement.evaluation, "save", None)) is not None:
-        save_samples(measurement, path)
-    return settings, evaluator, measurement
+    settings, evaluator, at = measure_levels(requirement, evaluators, settings, model=model, data=data)
+    return settings, evaluator, at(settings.confidence)
 
 
-def _early_stop(requirement: Requirement, settings: Settings) -> EarlyStop | None:
-    """Return the verdict that a measurement may end with: where one bound is all that is asked for."""
-    if settings.early_stop == "off" or len(requirement.thresholds) != 1:
-        return None
-    alpha = None if isinstance(settings.early_stop, str) else settings.early_stop
-    return EarlyStop(
-        threshold=requirement.thresholds[0], rule=settings.verdict, confidence=settings.confidence, alpha=alpha
-    )
-
-
-def run_requirement(
-    requirement: Requirement, evaluators: Evaluators, settings: Settings, *, model: object, data: object
-) -> list[Payload]:
-    """Measure a requirement and judge each of its metrics.
+def measure_levels(
+    requirement: Requirement,
+    evaluators: Evaluators,
+    settings: Settings,
+    *,
+    model: object,
+    data: object,
+    family: Family | None = None,
+) -> tuple[Settings, Evaluator, Callable[[float], Measurement]]:
+    """Do the same, but leave the level of the intervals open; as one of a family, an early end has its share of error.
 
     Raises
     ------
     RobustnessError
         Where it cannot be evaluated.
     """
-    settings, evaluator, measurement = measure_requirement(requirement, evaluators, settings, model=model, data=data)
-    return [
-        make_payload(
-            metric,
-            evaluator,
-            threshold=threshold,
-            verdict=None if threshold is None else judge(metric, threshold, rule=settings.verdict),
-            headline=metric is measurement,
-        )
-        for metric, threshold in requirement.judged(measurement)
-    ]
+    settings = settings_for(requirement, settings)
+    evaluator = evaluators.get(model, requirement.overrides.get("data", data), settings)
+    at = evaluator.levels(requirement.evaluation, early=_early_stop(requirement, settings, family))
+    if (path := getattr(requirement.evaluation, "save", None)) is not None:
+        save_samples(at(settings.confidence), path)
+    return settings, evaluator, at
+
+
+def _early_stop(requirement: Requirement, settings: Settings, family: Family | None) -> EarlyStop | None:
+    """Return the verdict that a measurement may end with: where one bound is all that is asked for."""
+    if settings.baseline:
+        return None  # a comparison wants all samples
+    if settings.early_stop == "off" or len(requirement.thresholds) != 1:
+        return None
+    alpha, confidence = None if isinstance(settings.early_stop, str) else settings.early_stop, settings.confidence
+    if family is not None:
+        alpha = None if alpha is None else family.alpha(alpha, confidence)
+        confidence = family.level(confidence)
+    return EarlyStop(threshold=requirement.thresholds[0], rule=settings.verdict, confidence=confidence, alpha=alpha)
+
+
+def run_requirement(
+    requirement: Requirement,
+    evaluators: Evaluators,
+    settings: Settings,
+    *,
+    model: object,
+    data: object,
+    family: Family | None = None,
+    baseline: Baseline | None = None,
+) -> list[Payload]:
+    """Measure a requirement and judge each of its metrics; as one of a family, at the level that it has in there.
+
+    Raises
+    ------
+    RobustnessError
+        Where it cannot be evaluated.
+    """
+    settings, evaluator, at = measure_levels(requirement, evaluators, settings, model=model, data=data, family=family)
+    together = family if requirement.thresholds else None
+    measurement = at(settings.confidence if together is None else together.level(settings.confidence))
+    payloads = []
+    for metric, threshold in requirement.judged(measurement):
+        verdict = None if threshold is None else judge(metric, threshold, rule=settings.verdict)
+        payload = make_payload(metric, evaluator, threshold=threshold, verdict=verdict, headline=metric is measurement)
+        gated = threshold is not None or asks_for_drop(requirement, main=metric is measurement)
+        held = metric if together is None else at(settings.confidence)[metric.metric]
+        payload = hold_against(payload, held, baseline, settings, gated=gated)
+        if family is not None:
+            payload["family"] = family.text(settings.confidence)
+        if threshold is not None and (note := judge_together(at, metric, threshold, family, settings)):
+            payload["familywise"] = note
+        payloads.append(payload)
+    return payloads
+
+
+def tell_apart(payloads: Iterable[Payload]) -> None:
+    """Put the bound into the id of a row where an earlier one asks for another bound on the same metric.
+
+    Only further bounds show in the id, so that it stays the same where a bound is moved.
+    """
+    first: dict[tuple[str, str, str], dict[str, Any] | None] = {}
+    for payload in payloads:
+        row = payload["row"]
+        threshold = row["threshold"]
+        if threshold is not None and first.setdefault((row["id"], row["model"], row["data"]), threshold) != threshold:
+            row["id"] += f" {threshold['op']} {threshold['bound']:.10g}"
+
+
+def asks_for_drop(requirement: Requirement, *, main: bool) -> bool:
+    """Return whether a metric without a bound must not drop all the same: the main one, where nothing else is asked."""
+    return main and "max_drop" in requirement.overrides and not requirement.thresholds
 
 
 def requirements_from_tables(tables: Iterable[Mapping[str, Any]]) -> list[Requirement]:
