@@ -18,6 +18,23 @@ hypothesis.settings.register_profile("robustness", deadline=None, max_examples=5
 hypothesis.settings.load_profile("robustness")
 
 
+STRANGERS = "-p no:randomly -p no:rerunfailures -p no:timeout -p no:pytest_cov -p no:hypothesispytest"
+"""Plugins that would take part in every pytest inside pytest; a test that is about one asks for it by ``-p``."""
+
+
+@pytest.fixture
+def pytester(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytest.Pytester:
+    """Pytest inside pytest, with this plugin, pytest-xdist and no other."""
+    monkeypatch.setenv("PYTEST_ADDOPTS", STRANGERS)
+    return pytester
+
+
+@pytest.fixture(autouse=True)
+def no_step_summary(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keep the scorecards of these tests off the page of the job that runs them."""
+    monkeypatch.delenv("GITHUB_STEP_SUMMARY", raising=False)
+
+
 @pytest.fixture(scope="session")
 def data_dir() -> Path:
     """Folder with the full data sets (MNIST, Fashion-MNIST, KMNIST, notMNIST, MNIST-C); skips where there is none."""

@@ -14,7 +14,7 @@ FEW = "alpha=0.95, noise_n=300, n=40"
     ("keys", "passes"),
     [
         ("radius=1, min_accuracy=0.1, verdict='point'", True),
-        ("radius=1, min_accuracy=0.95", False),
+        ("radius=1, min_accuracy=0.9", False),
         ("radius=[0, 1], min_accuracy=0.1, min_mean_radius=0.1, min_median_radius=0, verdict='point'", True),
         ("radius='0..1', min_mean_radius=0.98", False),
         ("radius='0..1', min_median_radius=2", False),
@@ -26,10 +26,10 @@ def test_the_marker(run, keys, passes):
 
 
 def test_the_message_names_what_was_measured(run):
-    result = run(f"@pytest.mark.certified(radius=1, min_accuracy=0.99, {FEW})\ndef test_it(): ...")
+    result = run(f"@pytest.mark.certified(radius=1, min_accuracy=0.9, {FEW})\ndef test_it(): ...")
     result.stdout.fnmatch_lines(
         [
-            "certified(norm=l0, radius=1, alpha=0.95, noise_n=300).accuracy: 0.* is not >= 0.99",
+            "certified(norm=l0, radius=1, alpha=0.95, noise_n=300).accuracy: 0.* is not >= 0.9",
             "*n = 40 of 400",
             "*worst part class *: * n = *",
         ]
@@ -90,7 +90,7 @@ def test_it(robustness):
     found = robustness.certified_accuracy(radius="0..1", alpha=0.95, noise_n=300, n=40).samples
     right = found["prediction"] == found["label"]
     assert ((found["prediction"] == -1) == (found["radius"] == -1)).all()
-    assert (right == found["correct"]).all()
+    assert (found["correct"] == right & (found["radius"] >= 1)).all()  # what makes up the value
 """
     ).assert_outcomes(passed=1)
 

@@ -7,7 +7,7 @@ import tomllib
 import pytest
 
 from pytest_robustness.evaluations import make_requirement
-from pytest_robustness.plugin.options import OPTIONS, UNSUPPORTED, settings_of
+from pytest_robustness.plugin.options import OPTIONS, settings_of
 from pytest_robustness.scorecard.settings import Settings
 from pytest_robustness.scorecard.suite import settings_for
 
@@ -16,12 +16,16 @@ VALUES = {
     "data": ("digits", "kmnist"),
     "n": (7, 8),
     "seed": (0, 5),
+    "baseline": ("a.json", "b.json"),
+    "update_baseline": (True, True),
+    "max_drop": (0.0, 0.5),
     "device": ("cpu", "meta"),
     "batch_size": (3, 4),
     "executor": ("processes", "processes:2"),
     "confidence": (0.9, 0.8),
     "verdict": ("point", "verify"),
     "inconclusive": ("pass", "skip"),
+    "familywise": ("holm", "off"),
     "early_stop": (0.05, "certain"),
     "report": (("a.json",), ("b.md", "c.csv")),
     "strict": (True, True),
@@ -47,7 +51,7 @@ def as_toml(name: str, value: object) -> str:
 
 
 def test_every_option_is_tested():
-    assert set(VALUES) == {option.setting for option in OPTIONS} - set(UNSUPPORTED)
+    assert set(VALUES) == {option.setting for option in OPTIONS}
 
 
 @pytest.mark.parametrize("name", VALUES)
@@ -119,7 +123,7 @@ WRONG = {
     "inconclusive": ("x", "*'x'*allowed: fail, pass, skip*"),
     "early-stop": ("never", "*early-stop*'never'*allowed: off, certain, a number above 0 and below 0.5*"),
     "report": ("card.txt", "*suffix*card.txt*.json, .md, .html, .csv*"),
-    "baseline": ("a.json", "*baseline*not supported by this version*"),
+    "baseline": ("a.txt", "*a baseline must be a scorecard*a.txt*"),
 }
 
 
@@ -154,12 +158,6 @@ def test_ini_keys_are_typed(pytester, key):
     result = pytester.runpytest()
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     result.stderr.fnmatch_lines([f"ERROR: robustness_{key.split()[0]}: *"])
-
-
-def test_update_baseline_is_not_supported(pytester):
-    result = pytester.runpytest("--robustness-update-baseline")
-    assert result.ret == pytest.ExitCode.USAGE_ERROR
-    result.stderr.fnmatch_lines(["*update_baseline: baselines are not supported by this version*"])
 
 
 def test_wrong_values_under_xdist(pytester):

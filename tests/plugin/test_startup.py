@@ -1,12 +1,11 @@
-"""Installed and unused, the plugin costs next to nothing."""
+"""Installed and unused, the plugin imports nothing heavy; `python -m benchmarks startup` has what that comes to."""
 
 from __future__ import annotations
 
-import os
-import statistics
 import subprocess
 import sys
 
+import numpy as np
 import pytest
 
 HEAVY = ("torch", "numpy", "scipy", "sklearn", "pandas", "matplotlib", "hypothesis", "jinja2", "adaptive", "tabulate",
@@ -35,21 +34,28 @@ def test_nothing_heavy_is_imported(pytester, options):
     assert "imported: []" in result.stderr, result.stderr
 
 
-def test_fifty_milliseconds_at_most(pytester):
-    pytester.makepyfile("def test_it(): ...")
-
-    def user_seconds(*options: str) -> float:
-        before = os.times().children_user
-        subprocess.run([*COMMAND, *options], capture_output=True, check=True)
-        return os.times().children_user - before
-
-    user_seconds()  # compiles what is not compiled yet
-    added = [user_seconds() - user_seconds("-p", "no:robustness") for _ in range(7)]
-    assert statistics.median(added) <= 0.05, added
-
-
 def test_without_the_plugin_a_suite_that_does_not_use_it_is_collected(pytester):
     pytester.makepyfile("def test_it(): ...")
     pytester.makepyprojecttoml("[tool.robustness]\nmodel = 'x.py:y'\n[[tool.robustness.require]]\nfamily = 'accuracy'")
     pytester.runpytest_subprocess("-p", "no:robustness").assert_outcomes(passed=1)
     pytester.runpytest_subprocess().assert_outcomes(passed=1)
+
+
+def test_a_gate_without_scikit_learn_does_not_import_it(pytester):
+    pytester.makepyfile(
+        models="import numpy as np\ndef predict(images): return np.tile([1.0, 0.0], (len(images), 1))",
+        test_gate="import pytest\n@pytest.mark.accuracy(min_accuracy=0.1)\ndef test_it(): ...",
+    )
+    pytester.makeconftest(
+        """
+        import sys
+
+        def pytest_unconfigure():
+            print("imported:", [name for name in ("sklearn", "pandas", "hypothesis") if name in sys.modules])
+        """
+    )
+    np.savez(pytester.path / "data.npz", images=np.zeros((60, 1, 8, 8), np.uint8), labels=np.arange(60) % 2)
+    command = [*COMMAND, "-s", "--robustness-model=models.py:predict", "--robustness-data=data.npz"]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stdout
+    assert "imported: []" in result.stdout

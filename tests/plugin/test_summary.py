@@ -155,7 +155,7 @@ def test_a_test_that_is_run_again_counts_once(pytester):
     summary.pytest_runtest_logreport(report("b", robustness=[payload(0.3)]))
     summary.pytest_runtest_logreport(report("a", robustness=[payload(0.4)]))
     summary.pytest_runtest_logreport(report("c"))
-    assert {name: [entry["row"]["value"] for entry in rows] for name, rows in summary._rows.items()} == {
+    assert {name: [entry["row"]["value"] for entry in rows] for name, rows in summary.rows.items()} == {
         "a": [0.4],
         "b": [0.3],
     }
@@ -171,7 +171,7 @@ def test_a_test_that_is_run_again_counts_once(pytester):
 )
 def test_an_internal_error_is_never_green(pytester, before, after):
     class Session:
-        exitstatus = before
+        exitstatus, shouldstop, shouldfail = before, False, False
 
     summary, session = Summary(pytester.parseconfig()), Session()
     summary.pytest_sessionfinish(session)
@@ -185,3 +185,10 @@ def test_skips_of_others_are_not_counted(run):
     result = run("def test_it():\n    pytest.skip('because')")
     result.assert_outcomes(skipped=1)
     result.stdout.no_fnmatch_line("robustness:*skipped*")
+
+
+@pytest.mark.parametrize("bound", [0.1, 0.99], ids=["green", "red"])
+def test_no_blank_line_below_the_heading(run, bound):
+    lines = run(f"@pytest.mark.accuracy(min_accuracy={bound})\ndef test_it(): ...").outlines
+    heading = next(number for number, line in enumerate(lines) if " robustness scorecard " in line)
+    assert lines[heading + 1].startswith("predict on squares")

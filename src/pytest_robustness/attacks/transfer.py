@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 from pytest_robustness.attacks.base import Attack, Reach, Result
 from pytest_robustness.attacks.wrapped import ChangedBackend
 from pytest_robustness.classifiers import Classifier, load_classifier
-from pytest_robustness.classifiers.twins import pointed_at
 from pytest_robustness.errors import ParameterError
 
 if TYPE_CHECKING:
@@ -126,6 +125,7 @@ class Transfer(Attack):
 
 def _aimed_at(asked: Forward, *, by_labels: bool) -> Callable[[Callable[[Tensor], Tensor]], Callable[[Tensor], Tensor]]:
     """Return what puts the prediction of the model that is attacked in front of the scores of a surrogate."""
+    from pytest_robustness.classifiers.twins import pointed_at  # brings scikit-learn along
 
     def change(function: Callable[[Tensor], Tensor]) -> Callable[[Tensor], Tensor]:
         def aimed(images: Tensor) -> Tensor:

@@ -11,20 +11,25 @@ from pytest_robustness.plugin.collection import (
     pytest_collection_modifyitems,
     pytest_pycollect_makeitem,
 )
+from pytest_robustness.plugin.familywise import pytest_report_teststatus
 from pytest_robustness.plugin.fixtures import robustness, robustness_data, robustness_model
 from pytest_robustness.plugin.options import pytest_addoption, pytest_configure, pytest_report_header
+from pytest_robustness.plugin.planning import RobustnessWarning, pytest_collection_finish
 from pytest_robustness.plugin.running import pytest_runtest_call, pytest_runtest_makereport
 from pytest_robustness.plugin.summary import pytest_sessionstart, pytest_unconfigure
 
 __all__ = [
+    "RobustnessWarning",
     "pytest_addoption",
     "pytest_assertrepr_compare",
     "pytest_collect_file",
     "pytest_collection",
+    "pytest_collection_finish",
     "pytest_collection_modifyitems",
     "pytest_configure",
     "pytest_pycollect_makeitem",
     "pytest_report_header",
+    "pytest_report_teststatus",
     "pytest_runtest_call",
     "pytest_runtest_makereport",
     "pytest_sessionstart",

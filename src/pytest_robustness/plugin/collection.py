@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_robustness.errors import ConfigurationError, RobustnessError
+from pytest_robustness.plugin.baselines import baseline_of
 from pytest_robustness.plugin.options import MARKERS, collects_tables, settings_of, tables_of
+from pytest_robustness.plugin.overriding import check_device, check_samples
 from pytest_robustness.plugin.rooted import rooted
 
 if TYPE_CHECKING:
@@ -66,10 +68,16 @@ def pytest_collection_modifyitems(session: pytest.Session, config: pytest.Config
     for item in items:
         try:
             _check_markers(item)
+            if "robustness" in getattr(item, "fixturenames", ()):
+                baseline_of(config)
+                check_samples(item, requirements_of(item))
+                check_device(settings_of(config).device)
         except RobustnessError as error:
             problems.setdefault(str(error), item.nodeid)
+        except pytest.UsageError as error:
+            problems.setdefault(str(error), item.nodeid)
     if problems:
-        _refuse(config, items, "\n".join(f"{nodeid}: {problem}" for problem, nodeid in problems.items()))
+        refuse(config, items, "\n".join(f"{nodeid}: {problem}" for problem, nodeid in problems.items()))
 
 
 def pytest_collect_file(file_path: Path, parent: pytest.Collector) -> pytest.Collector | None:
@@ -148,7 +156,7 @@ def _refuse_near_marker(mark: pytest.Mark) -> None:
         raise ConfigurationError("unknown marker", got=mark.name, allowed=MARKERS, mend=f"Did you mean {near[0]!r}?")
 
 
-def _refuse(config: pytest.Config, items: list[pytest.Item], message: str) -> None:
+def refuse(config: pytest.Config, items: list[pytest.Item], message: str) -> None:
     """Raise a usage error, or let the process raise it that started this worker of pytest-xdist."""
     if not hasattr(config, "workerinput"):
         raise pytest.UsageError(message)
@@ -163,11 +171,14 @@ def _marks(obj: object) -> Iterable[pytest.Mark]:
 
 
 def _test_name(table: dict[str, Any]) -> str:
-    settings = "-".join(
-        ",".join(map(str, value)) if isinstance(value, list) else str(value)
+    from pytest_robustness.scorecard.format import NAMED_BY_VALUE
+
+    said = {
+        key: ",".join(map(str, value)) if isinstance(value, list) else str(value)
         for key, value in table.items()
         if key != "family" and not key.startswith(("min_", "max_"))
-    )
+    }
+    settings = "-".join(text if key in NAMED_BY_VALUE else f"{key}={text}" for key, text in said.items())
     return f"{table['family']}[{settings}]" if settings else str(table["family"])
 
 

@@ -23,12 +23,15 @@ from pytest_robustness.evaluations import (
 )
 from pytest_robustness.plugin.asking import asked
 from pytest_robustness.plugin.causes import own_cause
-from pytest_robustness.plugin.outcomes import UNAVAILABLE, Judged, leave
+from pytest_robustness.plugin.familywise import UNCOUNTED
+from pytest_robustness.plugin.outcomes import UNAVAILABLE, Judged, leave, leave_if_worse
 from pytest_robustness.plugin.rooted import rooted
 from pytest_robustness.plugin.session import record
 from pytest_robustness.plugin.summary import SKIP_PREFIX
+from pytest_robustness.scorecard.baseline import Baseline, hold_against
+from pytest_robustness.scorecard.familywise import decision_after, judge_together
 from pytest_robustness.scorecard.record import explain, make_payload
-from pytest_robustness.scorecard.suite import Evaluators, measure_requirement
+from pytest_robustness.scorecard.suite import Evaluators, asks_for_drop, measure_levels
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -37,6 +40,8 @@ if TYPE_CHECKING:
 
     from pytest_robustness.counterexamples import Counterexample, Counterexamples
     from pytest_robustness.engine import Evaluator
+    from pytest_robustness.plugin.familywise import Membership
+    from pytest_robustness.scorecard.familywise import Family
     from pytest_robustness.scorecard.settings import Settings
 
 Answer = TypeVar("Answer")
@@ -72,7 +77,10 @@ class Robustness:
     settings: Settings
     evaluators: Evaluators
     item: pytest.Item
+    baseline: Baseline | None = None
+    membership: Membership | None = None
     _bounds: dict[str, str] = field(default_factory=dict)
+    _compared: dict[tuple[str, Threshold], int] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         """Name the model and the data."""
@@ -215,13 +223,29 @@ class Robustness:
         RobustnessError
             Where it cannot be evaluated.
         """
-        settings, evaluator, measurement = self._measure(requirement)
+        family = self.membership.family if self.membership and requirement.thresholds else None
+        settings, evaluator, at = self._levels(requirement, family)
+        measurement = at(settings.confidence if family is None else family.level(settings.confidence))
         judged = []
         for metric, threshold in requirement.judged(measurement):
             verdict = None if threshold is None else judge(metric, threshold, rule=settings.verdict)
-            self.record(metric, evaluator, settings, threshold, verdict, headline=metric is measurement)
-            if threshold is not None and verdict is not None:
-                judged.append(Judged(metric, threshold, verdict, settings.inconclusive))
+            gated = threshold is not None or asks_for_drop(requirement, main=metric is measurement)
+            together = None if threshold is None else judge_together(at, metric, threshold, family, settings)
+            row = self.record(
+                metric,
+                evaluator,
+                settings,
+                threshold,
+                verdict,
+                held=metric if family is None else at(settings.confidence)[metric.metric],
+                headline=metric is measurement,
+                gated=gated,
+                together=together,
+            )
+            if row["verdict"] != "measured":
+                final = Verdict(row["verdict"], row["reason"])
+                later = None if together is None else decision_after(row, together)
+                judged.append(Judged(metric, threshold, final, settings.inconclusive, row["baseline"], later))
         if measurement.faults and not requirement.thresholds:
             raise EvaluationError(f"{measurement.name} cannot be relied on: {measurement.faults[0]}")
         return judged
@@ -234,9 +258,16 @@ class Robustness:
         threshold: Threshold | None = None,
         verdict: Verdict | None = None,
         *,
+        held: Measurement,
         headline: bool,
-    ) -> None:
-        """Record a metric, and what was asked of it, for the scorecard."""
+        gated: bool = False,
+        together: dict[str, Any] | None = None,
+    ) -> dict[str, Any]:
+        """Record a metric, and what was asked of it, for the scorecard; return its row, held against the baseline.
+
+        `held` is the metric with the interval of that comparison; `together` is what the verdict needs to hold together
+        with others.
+        """
         name = metric.name + _own_settings(settings, self.settings)
         bound = "" if threshold is None else f" {threshold.op} {threshold.bound:.10g}"
         # Only further bounds show in the id, so that it stays the same where a bound is moved.
@@ -250,17 +281,29 @@ class Robustness:
             verdict=verdict,
             test=self.item.nodeid,
         )
-        record(self.item, payload)
+        payload = hold_against(payload, held, self.baseline, settings, gated=gated)
+        if self.membership is not None:
+            payload["family"] = self.membership.family.text(self.settings.confidence)
+        record(self.item, payload if together is None else {**payload, "familywise": together})
+        row: dict[str, Any] = payload["row"]
+        return row
+
+    def number(self, metric: Measurement, threshold: Threshold) -> int:
+        """Return the number of a comparison among those of the test, from 1; the same one again has the same."""
+        return self._compared.setdefault((metric.name, threshold), len(self._compared) + 1)
 
     def _call(self, family: str, keys: dict[str, Any]) -> Measurement:
         __tracebackhide__ = True
         root = self.item.config.rootpath
-        settings, evaluator, measurement = self._answer(
-            lambda: self._measure(asked(family, rooted(family, keys, root)))
-        )
+        requirement = self._answer(lambda: asked(family, rooted(family, keys, root)))
+        settings, evaluator, at = self._answer(lambda: self._levels(requirement))
+        measurement = self._answer(lambda: at(settings.confidence))
         for metric in (measurement, *measurement.others):
-            self.record(metric, evaluator, settings, headline=metric is measurement)
-        return measurement.with_hook(Comparison(self, evaluator, settings, measurement.metric))
+            gated = asks_for_drop(requirement, main=metric is measurement)
+            row = self.record(metric, evaluator, settings, held=metric, headline=metric is measurement, gated=gated)
+            if gated:
+                leave_if_worse(metric, row, settings.inconclusive)
+        return measurement.with_hook(Comparison(self, evaluator, settings, measurement.metric, at))
 
     def _answer(self, ask: Callable[[], Answer]) -> Answer:
         __tracebackhide__ = True
@@ -272,8 +315,12 @@ class Robustness:
             # The traceback ends in the user's own line; the message says the rest.
             raise error.with_traceback(None) from own_cause(error)
 
-    def _measure(self, requirement: Requirement) -> tuple[Settings, Evaluator, Measurement]:
-        return measure_requirement(requirement, self.evaluators, self.settings, model=self.model, data=self.data)
+    def _levels(
+        self, requirement: Requirement, family: Family | None = None
+    ) -> tuple[Settings, Evaluator, Callable[[float], Measurement]]:
+        return measure_levels(
+            requirement, self.evaluators, self.settings, model=self.model, data=self.data, family=family
+        )
 
 
 @dataclass(frozen=True)
@@ -284,10 +331,22 @@ class Comparison:
     evaluator: Evaluator
     settings: Settings
     main: str
+    at: Callable[[float], Measurement]
+
+    def seen(self, metric: Measurement, threshold: Threshold) -> Measurement:
+        """Return a metric with the interval that it is judged by."""
+        membership = self.facade.membership
+        if membership is None or not membership.compares:
+            return metric
+        number = self.facade.number(metric, threshold)
+        return self.at(membership.family.level_of_comparison(self.settings.confidence, number))[metric.metric]
 
     def verdict(self, metric: Measurement, threshold: Threshold) -> Verdict:
         """Judge a metric under the settings that it was measured with."""
-        return judge(metric, threshold, rule=self.settings.verdict)
+        verdict = judge(self.seen(metric, threshold), threshold, rule=self.settings.verdict)
+        if self.settings.familywise == "off" or (self.facade.membership and self.facade.membership.compares):
+            return verdict
+        return Verdict("inconclusive", f"{verdict.reason}, but {UNCOUNTED}")
 
     def __call__(self, metric: Measurement, op: str, bound: float) -> bool:
         """Return whether the comparison holds: whether its verdict is "passed", or inconclusive where that passes."""
@@ -296,10 +355,11 @@ class Comparison:
             threshold = Threshold(metric.metric, op, bound, family=metric.family)
         except RobustnessError as error:
             raise error.with_traceback(None) from None
-        verdict = self.verdict(metric, threshold)
-        self.facade.record(
-            metric, self.evaluator, self.settings, threshold, verdict, headline=metric.metric == self.main
-        )
+        held, verdict = metric, self.verdict(metric, threshold)
+        metric = self.seen(metric, threshold)
+        how: dict[str, Any] = {"held": held, "headline": metric.metric == self.main, "gated": True}
+        row = self.facade.record(metric, self.evaluator, self.settings, threshold, verdict, **how)
+        leave_if_worse(metric, row, self.settings.inconclusive)
         undecided = verdict.decision == "inconclusive" and self.settings.inconclusive != "pass"
         if metric.faults or undecided:
             # Neither true nor false: an answer could pass a test that asks for the opposite.

@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from pytest_robustness.plugin.baselines import baseline_of
+from pytest_robustness.plugin.familywise import MEMBERSHIP
 from pytest_robustness.plugin.options import settings_of
 from pytest_robustness.plugin.session import evaluators_of
 
@@ -54,4 +56,6 @@ def robustness(request: pytest.FixtureRequest, robustness_model: object, robustn
         settings=settings_of(request.config),
         evaluators=evaluators_of(request.config),
         item=request.node,
+        baseline=baseline_of(request.config),
+        membership=request.node.stash.get(MEMBERSHIP, None),
     )

@@ -52,14 +52,17 @@ OPTIONS = (
     Option("confidence", "Level of the intervals (default: 0.95)", float),
     Option("verdict", "point, verify or regress (default: point on all data, verify on a sample)", metavar="RULE"),
     Option("inconclusive", "What an inconclusive verdict does to a test: fail, pass or skip (default: fail)"),
+    Option("familywise", "off, or holm: all verdicts of the run hold together (default: off)", metavar="HOW"),
     Option("early-stop", "off, certain, or the error of a sequential test, as in 0.05 (default: off)", metavar="RULE"),
-    Option("report", "Write the scorecard; .json, .md, .html or .csv (repeatable)", metavar="PATH", repeat=True),
-    Option("baseline", "Not supported by this version", metavar="PATH"),
-    Option("update-baseline", "Not supported by this version", flag=True),
+    Option("report", "Write the scorecard; .json, .md, .html, .csv, ... (repeatable)", metavar="PATH", repeat=True),
+    Option(
+        "baseline", "Compare with this scorecard (.json), sample by sample; written where it is not", metavar="PATH"
+    ),
+    Option("update-baseline", "Write the baseline anew instead of being held against it", flag=True),
+    Option("max-drop", "How much worse than the baseline a requirement may be (default: not shown to be)", float),
     Option("strict", "Missing data or extras fail instead of skip", flag=True),
     Option("allow-pickle", "SHA-256 of a pickled model that may be loaded (repeatable)", metavar="SHA256", repeat=True),
 )
-UNSUPPORTED = ("baseline", "update_baseline")
 
 MARKERS = {
     "accuracy": "min_accuracy=...",
@@ -78,6 +81,9 @@ MARKERS = {
     "min_deletion_area=..., min_insertion_area=...",
 }
 """Markers and their keywords. Every one also takes the settings in `pytest_robustness.evaluations.OVERRIDES`."""
+
+_EMPTY = ("baseline",)
+"""Settings that an empty text switches off, also where a table has them; of all others it says nothing."""
 
 SETTINGS: pytest.StashKey[Settings] = pytest.StashKey()
 TABLES = pytest.StashKey[tuple[Path, dict[str, Any], list[dict[str, Any]]]]()
@@ -107,6 +113,10 @@ def pytest_configure(config: pytest.Config) -> None:
         config.addinivalue_line("markers", f"{name}({signature}): measure the {name} family and judge its thresholds.")
     if collects_tables(config) or any(option_or_ini(config, option.setting) is not None for option in OPTIONS):
         settings_of(config)
+    if any(option_or_ini(config, name) is not None for name in ("baseline", "update_baseline", "max_drop")):
+        from pytest_robustness.plugin.baselines import baseline_of
+
+        baseline_of(config)
 
 
 def pytest_report_header(config: pytest.Config) -> str | None:
@@ -146,7 +156,7 @@ def settings_of(config: pytest.Config) -> Settings:
         if config.getoption("robustness_no_cache") or config.getini("robustness_no_cache"):
             given["cache"] = False
         try:
-            config.stash[SETTINGS] = Settings().replaced(_supported(head)).replaced(_supported(given))
+            config.stash[SETTINGS] = Settings().replaced(head).replaced(given)
         except ConfigurationError as error:
             raise pytest.UsageError(f"robustness: {error}") from error
     return config.stash[SETTINGS]
@@ -182,7 +192,7 @@ def option_or_ini(config: pytest.Config, name: str) -> Any:
         value = config.getini(f"robustness_{name}")
     except (TypeError, ValueError, pytest.UsageError) as error:
         raise pytest.UsageError(f"robustness_{name}: {error}") from error
-    return None if value in ("", []) else value
+    return None if value == [] or (value == "" and name not in _EMPTY) else value
 
 
 def _named_file(config: pytest.Config) -> Path | None:
@@ -193,10 +203,3 @@ def _named_file(config: pytest.Config) -> Path | None:
         folder = config.inipath.parent if config.inipath else config.rootpath
         return Path(os.path.abspath(folder / name))  # noqa: PTH100
     return None
-
-
-def _supported(values: dict[str, Any]) -> dict[str, Any]:
-    for name in UNSUPPORTED:
-        if values.pop(name, None):
-            raise ConfigurationError(f"{name}: baselines are not supported by this version")
-    return values

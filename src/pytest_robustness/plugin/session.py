@@ -12,6 +12,9 @@ from pytest_robustness.plugin.progress import ProgressLine
 if TYPE_CHECKING:
     from pytest_robustness.scorecard.suite import Evaluators
 
+PROBLEMS = pytest.StashKey[list[str] | None]()
+"""Why requirements of a test could not be evaluated; there once they have been judged."""
+
 EVALUATORS: pytest.StashKey[Evaluators] = pytest.StashKey()
 PAYLOADS = pytest.StashKey[dict[tuple[str, str, str], dict[str, Any]]]()
 
@@ -33,7 +36,7 @@ def record(item: pytest.Item, payload: dict[str, Any]) -> None:
     rows = item.stash.setdefault(PAYLOADS, {})
     row = payload["row"]
     key = (row["id"], row["model"], row["data"])
-    if key not in rows or row["threshold"] is not None:
+    if key not in rows or row["threshold"] is not None or row.get("verdict", "measured") != "measured":
         rows[key] = payload
 
 
