@@ -1,12 +1,12 @@
 # Everything runs in .venv, made here from a bare checkout. `make demo`, `make test`, `make lint`, `make bench`
-# (`make bench TABLES="pgd raw"` for some of its tables).
+# (`make bench TABLES="pgd raw"` for some of its tables), `make docs` (the scorecard that the documentation shows).
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/pip --disable-pip-version-check --quiet
 OUTPUTS := scorecard.html scorecard.md scorecard.json
 
-.PHONY: demo test lint bench clean
+.PHONY: demo test lint bench docs clean
 
 demo: $(VENV)/examples
 	$(BIN)/pytest example_models $(foreach file,$(OUTPUTS),--robustness-report=$(file))
@@ -18,6 +18,9 @@ lint: $(VENV)/dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+docs: $(VENV)/examples
+	$(BIN)/python docs/regenerate.py
 
 bench: $(VENV)/rivals
 	$(BIN)/python -m benchmarks $(TABLES)

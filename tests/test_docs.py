@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks.flakiness import chance_of_flip
 from pytest_robustness.attacks import ATTACKS
 from pytest_robustness.attacks.ensembles import Ensemble
 from pytest_robustness.attacks.sanity import CHECKS
@@ -22,17 +23,21 @@ from pytest_robustness.certificates import (
     plan_of_looks,
     samples_needed,
 )
+from pytest_robustness.cli import main
 from pytest_robustness.evaluations.families import FAMILIES
 from pytest_robustness.metrics import SCORES
 from pytest_robustness.saliency import SALIENCY
 from pytest_robustness.saliency.registry import options_of
+from pytest_robustness.scorecard.settings import REPORT_SUFFIXES
 from pytest_robustness.transforms import MNIST_C
 from pytest_robustness.transforms.common import COMMON
 from pytest_robustness.transforms.parametric import PARAMETERS
 
 PAGE = (Path(__file__).parent.parent / "docs" / "attacks.md").read_text(encoding="utf-8")
+OUTPUTS = (Path(__file__).parent.parent / "docs" / "outputs.md").read_text(encoding="utf-8")
 CHANGES = (Path(__file__).parent.parent / "docs" / "sensitivity.md").read_text(encoding="utf-8")
 CERTIFICATES = (Path(__file__).parent.parent / "docs" / "certification.md").read_text(encoding="utf-8")
+BASELINES = (Path(__file__).parent.parent / "docs" / "baselines.md").read_text(encoding="utf-8")
 MEASURES = (Path(__file__).parent.parent / "docs" / "measures.md").read_text(encoding="utf-8")
 
 
@@ -127,6 +132,18 @@ def test_every_metric_and_threshold_of_certificates_is_listed() -> None:
         assert re.search(rf"^\| `{metric}` .* `{keyword}` \|$", CERTIFICATES, re.MULTILINE), keyword
 
 
+def test_how_often_verdicts_flip_is_what_the_code_says() -> None:
+    table = OUTPUTS.split("<!-- flips -->")[1].split("<!-- /flips -->")[0]
+    rows = [[float(cell) for cell in line.strip("|").split("|")] for line in table.strip().splitlines()[2:]]
+    assert len(rows) == 8
+    for value, *cells in rows:
+        places = [(rule, value - side) for rule in ("verify", "regress") for side in (0.02, -0.02)]
+        chances = [chance_of_flip(rule, bound=bound, value=value, n=1000) for rule, bound in places]
+        assert cells == [round(1000 * chance, 2) for chance in chances]
+    worst = max(chance_of_flip("verify", bound=value + 0.02, value=value, n=1000) for value in (0.45, 0.5, 0.565, 0.6))
+    assert 6e-4 < worst < 7e-4
+
+
 def write_model(folder: Path) -> None:
     """Write what the pages call ``mypackage.models``."""
     (folder / "mypackage").mkdir()
@@ -149,15 +166,29 @@ def test_the_commands_run(tmp_path: Path) -> None:
     assert (tmp_path / "certificates.png").stat().st_size > 10_000
 
 
-@pytest.mark.parametrize(("page", "tests"), [(PAGE, 3), (MEASURES, 2), (CHANGES, 6), (CERTIFICATES, 4)])
+@pytest.mark.parametrize(("page", "tests"), [(PAGE, 3), (MEASURES, 2), (CHANGES, 6), (CERTIFICATES, 4), (BASELINES, 2)])
 def test_the_examples_run(tmp_path: Path, page: str, tests: int) -> None:
     write_model(tmp_path)
     for text in re.findall(r"^```python\n(.*?)^```$", page, re.MULTILINE | re.DOTALL):
         (tmp_path / text.splitlines()[0].removeprefix("# ")).write_text(text, encoding="utf-8")
     command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--robustness-data=digits"]
     command += ["--robustness-model=mypackage.models:load"]
-    done = subprocess.run(
-        command, cwd=tmp_path, capture_output=True, text=True, check=False, env=os.environ | {"COLUMNS": "80"}
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    assert f"{tests} passed" in done.stdout
+    if page == BASELINES:
+        command += ["--robustness-baseline=baseline.json"]
+    for _ in range(1 + (page == BASELINES)):  # the second time there is something to compare with
+        done = subprocess.run(
+            command, cwd=tmp_path, capture_output=True, text=True, check=False, env=os.environ | {"COLUMNS": "80"}
+        )
+        assert done.returncode == 0, done.stdout + done.stderr
+        assert f"{tests} passed" in done.stdout
+
+
+def test_the_table_of_reports_has_every_format() -> None:
+    table = OUTPUTS.split("<!-- reports -->")[1].split("<!-- /reports -->")[0]
+    assert tuple(re.findall(r"^\| `([^`]+)`", table, flags=re.MULTILINE)) == REPORT_SUFFIXES
+
+
+def test_the_plan_on_the_page_is_what_the_command_says(capsys: pytest.CaptureFixture[str]) -> None:
+    command, output = re.findall(r"^\$ pytest-robustness (plan .*)\n(.*)$", OUTPUTS, flags=re.MULTILINE)[0]
+    assert main(command.split()) == 0
+    assert capsys.readouterr().out.strip() == output

@@ -55,12 +55,16 @@ def run(command: list[str], folder: Path) -> str:
 def test_every_block_is_of_a_kind_that_is_tested() -> None:
     kinds = {kind for kind, _ in BLOCK.findall(README.read_text(encoding="utf-8"))}
     assert kinds == {"python", "toml", "console", "text"}
-    assert len(commands()) == 6
+    assert len(commands()) == 7
 
 
 @pytest.mark.parametrize("command", commands())
 def test_the_commands_run(project: Path, command: str) -> None:
     program, *arguments = shlex.split(command)
+    if arguments[0] == "compare":  # scorecards of an earlier command, and of this one
+        for name in ("base.json", "head.json"):
+            card = ["scorecard", "mypackage.models:load", "--data", "digits", "--n", "100", "--report", name]
+            run([sys.executable, "-m", "pytest_robustness.cli", *card], project)
     module = {"pytest": "pytest", "pytest-robustness": "pytest_robustness.cli"}[program]
     output = run([sys.executable, "-m", module, *arguments], project)
     if program == "pytest":
@@ -78,11 +82,11 @@ def test_the_python_example_runs(project: Path) -> None:
 
 
 def test_the_option_table_is_complete() -> None:
-    from pytest_robustness.plugin.options import OPTIONS, UNSUPPORTED
+    from pytest_robustness.plugin.options import OPTIONS
 
     text = README.read_text(encoding="utf-8")
     shown = set(re.findall(r"^\| `--robustness-([a-z-]+)", text, re.MULTILINE))
-    assert shown == {o.name for o in OPTIONS if o.setting not in UNSUPPORTED} | {"config", "no-cache"}
+    assert shown == {option.name for option in OPTIONS} | {"config", "no-cache"}
 
 
 def test_the_markers_and_thresholds_are_complete() -> None:
