@@ -8,13 +8,9 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-MODES = [[], ["--junit-xml=junit.xml"], ["-n2"], ["-n2", "--junit-xml=junit.xml"]]
-IDS = ["plain", "junit", "xdist", "both"]
+BOTH = ["-n2", "--junit-xml=junit.xml"]
 
-every_mode = pytest.mark.parametrize("mode", MODES, ids=IDS)
-"""Each costs a process or three: where nothing depends on it, the first and the last must do."""
-
-first_and_last = pytest.mark.parametrize("mode", [MODES[0], MODES[3]], ids=[IDS[0], IDS[3]])
+plain_and_both = pytest.mark.parametrize("mode", [[], BOTH], ids=["plain", "both"])
 
 
 @pytest.fixture
@@ -59,7 +55,7 @@ def test_ood(robustness):
 
 
 class TestRerunfailures:
-    @every_mode
+    @plain_and_both
     def test_the_last_attempt_counts(self, run_in, project, mode):
         source = """
             from pathlib import Path
@@ -120,7 +116,7 @@ def test_it(): ...
 
 
 class TestRandomly:
-    @first_and_last
+    @plain_and_both
     def test_the_order_of_tests_changes_nothing(self, run_in, run, mode):
         _, plain = run_in(SUITE, [])
         for seed in (1, 2, 3) if not mode else (1,):
@@ -161,7 +157,7 @@ def test_it(robustness):
 
 
 class TestTimeout:
-    @pytest.mark.parametrize("mode", MODES[:2], ids=IDS[:2])
+    @pytest.mark.parametrize("mode", [[], BOTH[1:]], ids=["plain", "junit"])
     def test_in_time(self, run_in, mode):
         result, rows = run_in(SUITE, mode, "-p", "timeout", "--timeout=300")
         result.assert_outcomes(passed=4)
@@ -188,7 +184,7 @@ def test_it(): ...
     @pytest.mark.parametrize(
         "mode",
         # The method "thread" ends the whole process: under pytest-xdist, one worker.
-        [["--timeout-method=signal"], ["--timeout-method=signal", *MODES[3]], ["--timeout-method=thread", "-n1"]],
+        [["--timeout-method=signal"], ["--timeout-method=signal", *BOTH], ["--timeout-method=thread", "-n1"]],
         ids=["signal", "signal-both", "thread-xdist"],
     )
     def test_out_of_time_fails_that_test_alone(self, run_apart, project, mode):
@@ -239,7 +235,7 @@ def test_marked(subtests):
         pass
 """
 
-    @first_and_last
+    @plain_and_both
     def test_each_row_once(self, run_in, mode):
         result, rows = run_in(self.SOURCE, mode)
         assert result.ret == pytest.ExitCode.TESTS_FAILED
@@ -259,7 +255,7 @@ def test_marked(subtests):
 def test_all_of_them_at_once(run_apart, project, run_in):
     _, plain = run_in(SUITE, [])
     plugins = [part for name in ("rerunfailures", "randomly", "timeout", "pytest_cov") for part in ("-p", name)]
-    options = ["--reruns=1", "--timeout=300", "--cov=.", "--cov-fail-under=50", *MODES[3]]
+    options = ["--reruns=1", "--timeout=300", "--cov=.", "--cov-fail-under=50", *BOTH]
     result = run_apart("", *plugins, *options, "--robustness-report=card.json")
     result.assert_outcomes(passed=4)
     assert result.ret == pytest.ExitCode.OK

@@ -84,9 +84,9 @@ def test_in_this_process(select, project, case, mode):
 
 
 @pytest.mark.parametrize("case", SLOW_CASES)
-@pytest.mark.parametrize("mode", [["-n2"], ["-n2", "--junit-xml=junit.xml"]], ids=["xdist", "both"])
-def test_in_workers(select, project, case, mode):
+def test_in_workers(select, project, case):
     options, names = CASES[case]
+    mode = ["-n2", "--junit-xml=junit.xml"]
     result, found = select(*options, *mode)
     assert found == names
     check(result, project, names, mode, terminal="no:terminal" not in options)
@@ -95,8 +95,8 @@ def test_in_workers(select, project, case, mode):
 class TestLastFailed:
     @pytest.mark.parametrize(
         "mode",
-        [[], ["--junit-xml=junit.xml"], ["-n2", "--junit-xml=junit.xml"]],
-        ids=["plain", "junit", "both"],
+        [[], ["-n2", "--junit-xml=junit.xml"]],
+        ids=["plain", "both"],
     )
     def test_only_what_failed(self, select, project, mode):
         assert select()[1] == EVERYTHING
@@ -128,8 +128,8 @@ class TestLastFailed:
 
 @pytest.mark.parametrize(
     "mode",
-    [[], ["--junit-xml=junit.xml"], ["-n2"], ["-n2", "--junit-xml=junit.xml"]],
-    ids=["plain", "junit", "xdist", "both"],
+    [[], ["-n2", "--junit-xml=junit.xml"]],
+    ids=["plain", "both"],
 )
 def test_listing_measures_nothing(select, project, mode):
     result, found = select("--co", "-q", *mode)
