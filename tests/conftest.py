@@ -12,19 +12,20 @@ import pytest
 # several processes, and threads that wait for each other cost more than they bring on images this small.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+# Plugins that would take part in every pytest inside pytest; a test that is about one asks for it by ``-p``. That of
+# hypothesis imports hypothesis at the end of a run, which takes longer than most of the runs here.
+STRANGERS = "-p no:randomly -p no:rerunfailures -p no:timeout -p no:pytest_cov -p no:hypothesispytest"
+os.environ.setdefault("PYTEST_ADDOPTS", STRANGERS)
+
 pytest_plugins = ["pytester"]
 
 hypothesis.settings.register_profile("robustness", deadline=None, max_examples=50, derandomize=True)
 hypothesis.settings.load_profile("robustness")
 
 
-STRANGERS = "-p no:randomly -p no:rerunfailures -p no:timeout -p no:pytest_cov -p no:hypothesispytest"
-"""Plugins that would take part in every pytest inside pytest; a test that is about one asks for it by ``-p``."""
-
-
 @pytest.fixture
 def pytester(pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch) -> pytest.Pytester:
-    """Pytest inside pytest, with this plugin, pytest-xdist and no other."""
+    """Pytest inside pytest, with this plugin, pytest-xdist and no other; pytest's own takes the variable away."""
     monkeypatch.setenv("PYTEST_ADDOPTS", STRANGERS)
     return pytester
 

@@ -65,7 +65,7 @@ def project(tmp_path: Path) -> Path:
 def shell(script: str, project: Path, **variables: str) -> tuple[int, str]:
     """Run a script as a job does: stopped by the first command that fails."""
     path = f"{project / 'programs'}{os.pathsep}{os.environ['PATH']}"
-    job = {"GITHUB_STEP_SUMMARY": str(project / "summary.md"), "PYTEST_ADDOPTS": "-p no:randomly", "CI": "true"}
+    job = {"GITHUB_STEP_SUMMARY": str(project / "summary.md"), "CI": "true"}
     environment = {**os.environ, "PATH": path, **job, **variables}
     command = ["bash", "--noprofile", "--norc", "-eo", "pipefail", "-c", script]
     done = subprocess.run(command, cwd=project, env=environment, capture_output=True, text=True, check=False)
