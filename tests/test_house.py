@@ -10,7 +10,7 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "src" / "pytest_robustness"
 
 FLOORS = (
-    {"errors"},
+    {"errors", "lazy"},
     {"metrics", "transforms"},
     {"classifiers", "datasets"},
     {"attacks", "certificates", "saliency", "strategies"},

@@ -6,8 +6,9 @@ not use it pays nothing for it.
 
 from __future__ import annotations
 
-import importlib
 from typing import TYPE_CHECKING
+
+from pytest_robustness.lazy import loader
 
 if TYPE_CHECKING:
     from pytest_robustness.classifiers import Classifier, load_classifier
@@ -49,14 +50,7 @@ _ROOM_OF = {
     "smallest_failure": "counterexamples",
 }
 
-
-def __getattr__(name: str) -> object:
-    if name not in _ROOM_OF:
-        message = f"module {__name__!r} has no attribute {name!r}"
-        raise AttributeError(message)
-    value = getattr(importlib.import_module(f"{__name__}.{_ROOM_OF[name]}"), name)
-    globals()[name] = value
-    return value
+__getattr__ = loader(__name__, _ROOM_OF)
 
 
 def __dir__() -> list[str]:

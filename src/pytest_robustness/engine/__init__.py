@@ -5,8 +5,9 @@ The names below are loaded on first use: what only looks after the store needs n
 
 from __future__ import annotations
 
-import importlib
 from typing import TYPE_CHECKING
+
+from pytest_robustness.lazy import loader
 
 if TYPE_CHECKING:
     from pytest_robustness.engine.evaluator import Evaluator, Progress
@@ -23,11 +24,4 @@ _FILE_OF = {
     "Store": "store",
 }
 
-
-def __getattr__(name: str) -> object:
-    if name not in _FILE_OF:
-        message = f"module {__name__!r} has no attribute {name!r}"
-        raise AttributeError(message)
-    value = getattr(importlib.import_module(f"{__name__}.{_FILE_OF[name]}"), name)
-    globals()[name] = value
-    return value
+__getattr__ = loader(__name__, _FILE_OF)

@@ -7,8 +7,9 @@ the start of every pytest run; each renderer, in turn, imports what it needs whe
 
 from __future__ import annotations
 
-import importlib
 from typing import TYPE_CHECKING
+
+from pytest_robustness.lazy import loader
 
 if TYPE_CHECKING:
     from pytest_robustness.scorecard.card import Scorecard
@@ -38,9 +39,4 @@ _FILE_OF = {
     "json_schema": "schema",
 }
 
-
-def __getattr__(name: str) -> object:
-    if name not in _FILE_OF:
-        message = f"module {__name__!r} has no attribute {name!r}"
-        raise AttributeError(message)
-    return getattr(importlib.import_module(f"{__name__}.{_FILE_OF[name]}"), name)
+__getattr__ = loader(__name__, _FILE_OF)
