@@ -113,7 +113,10 @@ def table() -> str:
 
 def _flips(gate: Gate, rule: str, population: int) -> str:
     expected = gate.expected(rule, runs=RUNS, n=N, population=population)
-    return f"{gate.flips(rule)}" + ("" if math.isnan(expected) else f" ({expected:.2g})")
+    if math.isnan(expected):
+        return f"{gate.flips(rule)}"
+    digits = ".0f" if expected >= 10 else ".2g"
+    return f"{gate.flips(rule)} ({expected:{digits}})"
 
 
 def simulate(

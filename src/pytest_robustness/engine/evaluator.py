@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from pytest_robustness.classifiers import Classifier, load_classifier
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 PROBE_SIZE = 8
 BATCH_SIZE = 500
+_LEVELS = 8  # kept of a measurement: intervals by bootstrap take longer than all else that is looked up
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,11 +150,15 @@ class Evaluator:
         if not outcomes:
             raise EvaluationError(f"the evaluation {evaluation} planned no work")
 
-        def at(confidence: float) -> Measurement:
-            check_confidence(confidence)
+        @lru_cache(maxsize=_LEVELS)
+        def summarised(confidence: float) -> Measurement:
             main, *others = evaluation.summarise(subject, outcomes, confidence=confidence)
             main, *others = (self._with_doubts(m) for m in (main, *others))
             return replace(main, others=tuple(others))
+
+        def at(confidence: float) -> Measurement:
+            check_confidence(confidence)
+            return summarised(confidence)
 
         return at
 

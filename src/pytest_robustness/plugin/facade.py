@@ -29,9 +29,9 @@ from pytest_robustness.plugin.rooted import rooted
 from pytest_robustness.plugin.session import record
 from pytest_robustness.plugin.summary import SKIP_PREFIX
 from pytest_robustness.scorecard.baseline import Baseline, hold_against
-from pytest_robustness.scorecard.familywise import decision_after, judge_together
+from pytest_robustness.scorecard.familywise import decision_after
 from pytest_robustness.scorecard.record import explain, make_payload
-from pytest_robustness.scorecard.suite import Evaluators, asks_for_drop, measure_levels
+from pytest_robustness.scorecard.suite import Evaluators, Finding, judge_metrics, measure_levels
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -225,66 +225,40 @@ class Robustness:
         """
         family = self.membership.family if self.membership and requirement.thresholds else None
         settings, evaluator, at = self._levels(requirement, family)
-        measurement = at(settings.confidence if family is None else family.level(settings.confidence))
+        findings = judge_metrics(requirement, at, settings, family)
         judged = []
-        for metric, threshold in requirement.judged(measurement):
-            verdict = None if threshold is None else judge(metric, threshold, rule=settings.verdict)
-            gated = threshold is not None or asks_for_drop(requirement, main=metric is measurement)
-            together = None if threshold is None else judge_together(at, metric, threshold, family, settings)
-            row = self.record(
-                metric,
-                evaluator,
-                settings,
-                threshold,
-                verdict,
-                held=metric if family is None else at(settings.confidence)[metric.metric],
-                headline=metric is measurement,
-                gated=gated,
-                together=together,
-            )
+        for found in findings:
+            row = self.record(found, evaluator, settings)
             if row["verdict"] != "measured":
                 final = Verdict(row["verdict"], row["reason"])
-                later = None if together is None else decision_after(row, together)
-                judged.append(Judged(metric, threshold, final, settings.inconclusive, row["baseline"], later))
+                later = None if found.together is None else decision_after(row, found.together)
+                judged.append(
+                    Judged(found.metric, found.threshold, final, settings.inconclusive, row["baseline"], later)
+                )
+        measurement = findings[0].metric
         if measurement.faults and not requirement.thresholds:
             raise EvaluationError(f"{measurement.name} cannot be relied on: {measurement.faults[0]}")
         return judged
 
-    def record(
-        self,
-        metric: Measurement,
-        evaluator: Evaluator,
-        settings: Settings,
-        threshold: Threshold | None = None,
-        verdict: Verdict | None = None,
-        *,
-        held: Measurement,
-        headline: bool,
-        gated: bool = False,
-        together: dict[str, Any] | None = None,
-    ) -> dict[str, Any]:
-        """Record a metric, and what was asked of it, for the scorecard; return its row, held against the baseline.
-
-        `held` is the metric with the interval of that comparison; `together` is what the verdict needs to hold together
-        with others.
-        """
-        name = metric.name + _own_settings(settings, self.settings)
-        bound = "" if threshold is None else f" {threshold.op} {threshold.bound:.10g}"
+    def record(self, found: Finding, evaluator: Evaluator, settings: Settings) -> dict[str, Any]:
+        """Record a metric, and what was asked of it, for the scorecard; return its row, held against the baseline."""
+        name = found.metric.name + _own_settings(settings, self.settings)
+        bound = "" if found.threshold is None else f" {found.threshold.op} {found.threshold.bound:.10g}"
         # Only further bounds show in the id, so that it stays the same where a bound is moved.
-        again = threshold is not None and self._bounds.setdefault(name, bound) != bound
+        again = found.threshold is not None and self._bounds.setdefault(name, bound) != bound
         payload = make_payload(
-            metric,
+            found.metric,
             evaluator,
-            headline=headline,
+            headline=found.headline,
             id=name + bound if again else name,
-            threshold=threshold,
-            verdict=verdict,
+            threshold=found.threshold,
+            verdict=found.verdict,
             test=self.item.nodeid,
         )
-        payload = hold_against(payload, held, self.baseline, settings, gated=gated)
+        payload = hold_against(payload, found.held, self.baseline, settings, gated=found.gated)
         if self.membership is not None:
             payload["family"] = self.membership.family.text(self.settings.confidence)
-        record(self.item, payload if together is None else {**payload, "familywise": together})
+        record(self.item, payload if found.together is None else {**payload, "familywise": found.together})
         row: dict[str, Any] = payload["row"]
         return row
 
@@ -297,12 +271,12 @@ class Robustness:
         root = self.item.config.rootpath
         requirement = self._answer(lambda: asked(family, rooted(family, keys, root)))
         settings, evaluator, at = self._answer(lambda: self._levels(requirement))
-        measurement = self._answer(lambda: at(settings.confidence))
-        for metric in (measurement, *measurement.others):
-            gated = asks_for_drop(requirement, main=metric is measurement)
-            row = self.record(metric, evaluator, settings, held=metric, headline=metric is measurement, gated=gated)
-            if gated:
-                leave_if_worse(metric, row, settings.inconclusive)
+        findings = self._answer(lambda: judge_metrics(requirement, at, settings, None))
+        for found in findings:
+            row = self.record(found, evaluator, settings)
+            if found.gated:
+                leave_if_worse(found.metric, row, settings.inconclusive)
+        measurement = findings[0].metric
         return measurement.with_hook(Comparison(self, evaluator, settings, measurement.metric, at))
 
     def _answer(self, ask: Callable[[], Answer]) -> Answer:
@@ -357,8 +331,8 @@ class Comparison:
             raise error.with_traceback(None) from None
         held, verdict = metric, self.verdict(metric, threshold)
         metric = self.seen(metric, threshold)
-        how: dict[str, Any] = {"held": held, "headline": metric.metric == self.main, "gated": True}
-        row = self.facade.record(metric, self.evaluator, self.settings, threshold, verdict, **how)
+        found = Finding(metric, threshold, verdict, held, headline=metric.metric == self.main, gated=True)
+        row = self.facade.record(found, self.evaluator, self.settings)
         leave_if_worse(metric, row, self.settings.inconclusive)
         undecided = verdict.decision == "inconclusive" and self.settings.inconclusive != "pass"
         if metric.faults or undecided:

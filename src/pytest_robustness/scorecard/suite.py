@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pytest_robustness.classifiers import Classifier, load_classifier
@@ -18,6 +19,7 @@ from pytest_robustness.scorecard.record import Payload, make_payload
 if TYPE_CHECKING:
     from collections.abc import Callable, Container, Iterable, Mapping, Sequence
 
+    from pytest_robustness.evaluations import Threshold, Verdict
     from pytest_robustness.scorecard.settings import Settings
 
 
@@ -131,20 +133,6 @@ def check_size(settings: Settings) -> None:
         )
 
 
-def measure_requirement(
-    requirement: Requirement, evaluators: Evaluators, settings: Settings, *, model: object, data: object
-) -> tuple[Settings, Evaluator, Measurement]:
-    """Measure a requirement with the settings that it brings along, and save the samples where it says so.
-
-    Raises
-    ------
-    RobustnessError
-        Where it cannot be evaluated.
-    """
-    settings, evaluator, at = measure_levels(requirement, evaluators, settings, model=model, data=data)
-    return settings, evaluator, at(settings.confidence)
-
-
 def measure_levels(
     requirement: Requirement,
     evaluators: Evaluators,
@@ -154,7 +142,10 @@ def measure_levels(
     data: object,
     family: Family | None = None,
 ) -> tuple[Settings, Evaluator, Callable[[float], Measurement]]:
-    """Do the same, but leave the level of the intervals open; as one of a family, an early end has its share of error.
+    """Measure a requirement with the settings that it brings along, and save the samples where it says so.
+
+    Returns those settings, the evaluator, and the measurement as a function of the level of its intervals. As one of a
+    family, an early end has its share of the error.
 
     Raises
     ------
@@ -182,6 +173,59 @@ def _early_stop(requirement: Requirement, settings: Settings, family: Family | N
     return EarlyStop(threshold=requirement.thresholds[0], rule=settings.verdict, confidence=confidence, alpha=alpha)
 
 
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A metric of a requirement, with what was asked of it and the answer.
+
+    Parameters
+    ----------
+    metric : Measurement
+        With the interval that it is judged by.
+    threshold, verdict
+        None where it has no bound.
+    held : Measurement
+        The metric with the interval that it is compared with a baseline by.
+    headline : bool
+        Whether it is the main metric of the evaluation.
+    gated : bool
+        Whether it can fail the run: by its bound, or by a drop from the baseline.
+    together : dict, optional
+        What the verdict needs to hold together with others.
+    """
+
+    metric: Measurement
+    threshold: Threshold | None
+    verdict: Verdict | None
+    held: Measurement
+    headline: bool
+    gated: bool
+    together: dict[str, Any] | None = None
+
+
+def judge_metrics(
+    requirement: Requirement, at: Callable[[float], Measurement], settings: Settings, family: Family | None
+) -> list[Finding]:
+    """Judge each metric of a requirement, the main one first; as one of a family, at the level that it has in there."""
+    family = family if requirement.thresholds else None
+    plain = at(settings.confidence)
+    measurement = plain if family is None else at(family.level(settings.confidence))
+    found = []
+    for metric, threshold in requirement.judged(measurement):
+        headline = metric is measurement
+        found.append(
+            Finding(
+                metric=metric,
+                threshold=threshold,
+                verdict=None if threshold is None else judge(metric, threshold, rule=settings.verdict),
+                held=metric if family is None else plain[metric.metric],
+                headline=headline,
+                gated=threshold is not None or asks_for_drop(requirement, main=headline),
+                together=None if threshold is None else judge_together(at, metric, threshold, family, settings),
+            )
+        )
+    return found
+
+
 def run_requirement(
     requirement: Requirement,
     evaluators: Evaluators,
@@ -200,19 +244,16 @@ def run_requirement(
         Where it cannot be evaluated.
     """
     settings, evaluator, at = measure_levels(requirement, evaluators, settings, model=model, data=data, family=family)
-    together = family if requirement.thresholds else None
-    measurement = at(settings.confidence if together is None else together.level(settings.confidence))
     payloads = []
-    for metric, threshold in requirement.judged(measurement):
-        verdict = None if threshold is None else judge(metric, threshold, rule=settings.verdict)
-        payload = make_payload(metric, evaluator, threshold=threshold, verdict=verdict, headline=metric is measurement)
-        gated = threshold is not None or asks_for_drop(requirement, main=metric is measurement)
-        held = metric if together is None else at(settings.confidence)[metric.metric]
-        payload = hold_against(payload, held, baseline, settings, gated=gated)
+    for found in judge_metrics(requirement, at, settings, family):
+        payload = make_payload(
+            found.metric, evaluator, threshold=found.threshold, verdict=found.verdict, headline=found.headline
+        )
+        payload = hold_against(payload, found.held, baseline, settings, gated=found.gated)
         if family is not None:
             payload["family"] = family.text(settings.confidence)
-        if threshold is not None and (note := judge_together(at, metric, threshold, family, settings)):
-            payload["familywise"] = note
+        if found.together:
+            payload["familywise"] = found.together
         payloads.append(payload)
     return payloads
 
