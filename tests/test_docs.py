@@ -32,6 +32,7 @@ from pytest_robustness.scorecard.settings import REPORT_SUFFIXES
 from pytest_robustness.transforms import MNIST_C
 from pytest_robustness.transforms.common import COMMON
 from pytest_robustness.transforms.parametric import PARAMETERS
+from tests.projects import write_readme_model
 
 PAGE = (Path(__file__).parent.parent / "docs" / "attacks.md").read_text(encoding="utf-8")
 OUTPUTS = (Path(__file__).parent.parent / "docs" / "outputs.md").read_text(encoding="utf-8")
@@ -144,16 +145,8 @@ def test_how_often_verdicts_flip_is_what_the_code_says() -> None:
     assert 6e-4 < worst < 7e-4
 
 
-def write_model(folder: Path) -> None:
-    """Write what the pages call ``mypackage.models``."""
-    (folder / "mypackage").mkdir()
-    readme = (Path(__file__).parent / "test_readme.py").read_text(encoding="utf-8")
-    model = readme.split('MODEL = """')[1].split('"""')[0]
-    (folder / "mypackage" / "models.py").write_text(model, encoding="utf-8")
-
-
 def test_the_commands_run(tmp_path: Path) -> None:
-    write_model(tmp_path)
+    write_readme_model(tmp_path)
     (block,) = re.findall(r"^```console\n(.*?)^```$", CERTIFICATES, re.MULTILINE | re.DOTALL)
     for line in block.splitlines():
         program, *arguments = shlex.split(line.removeprefix("$ "))
@@ -168,7 +161,7 @@ def test_the_commands_run(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("page", "tests"), [(PAGE, 3), (MEASURES, 2), (CHANGES, 6), (CERTIFICATES, 4), (BASELINES, 2)])
 def test_the_examples_run(tmp_path: Path, page: str, tests: int) -> None:
-    write_model(tmp_path)
+    write_readme_model(tmp_path)
     for text in re.findall(r"^```python\n(.*?)^```$", page, re.MULTILINE | re.DOTALL):
         (tmp_path / text.splitlines()[0].removeprefix("# ")).write_text(text, encoding="utf-8")
     command = [sys.executable, "-m", "pytest", "-p", "no:cacheprovider", "--robustness-data=digits"]

@@ -10,18 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.projects import write_readme_model
+
 README = Path(__file__).parent.parent / "README.md"
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
-
-MODEL = """
-from sklearn.datasets import load_digits
-from sklearn.neural_network import MLPClassifier
-
-def load():
-    images, labels = load_digits(return_X_y=True)
-    return MLPClassifier((64,), max_iter=40, random_state=0).fit((images / 16).astype("float32"), labels)
-"""
-"""What the README calls ``mypackage.models``; fitted to the digits that the examples evaluate it on."""
 
 
 def blocks(language: str) -> list[str]:
@@ -38,8 +30,7 @@ def commands() -> list[str]:
 def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a folder with the model and every file that the README shows, under the name in its first line."""
     folder = tmp_path_factory.mktemp("readme")
-    (folder / "mypackage").mkdir()
-    (folder / "mypackage" / "models.py").write_text(MODEL, encoding="utf-8")
+    write_readme_model(folder)
     for text in [*blocks("python"), *blocks("toml")]:
         name = text.splitlines()[0].removeprefix("# ")
         (folder / name).write_text(text, encoding="utf-8")

@@ -14,6 +14,7 @@ import pytest
 import yaml
 
 from pytest_robustness.scorecard import Scorecard
+from tests.projects import README_MODEL, write_readme_model
 
 ROOT = Path(__file__).parent.parent
 PAGE = (ROOT / "docs" / "ci.md").read_text(encoding="utf-8")
@@ -48,11 +49,8 @@ def recipe(name: str) -> Any:
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
     """Return the repository of a model."""
-    readme = (ROOT / "tests" / "test_readme.py").read_text(encoding="utf-8")
-    model = readme.split('MODEL = """')[1].split('"""')[0]
-    (tmp_path / "mypackage").mkdir()
-    (tmp_path / "mypackage" / "models.py").write_text(model, encoding="utf-8")
-    (tmp_path / "mypackage" / "good.py").write_text(model, encoding="utf-8")
+    write_readme_model(tmp_path)
+    (tmp_path / "mypackage" / "good.py").write_text(README_MODEL, encoding="utf-8")
     (tmp_path / "pyproject.toml").write_text(REQUIREMENTS, encoding="utf-8")
     (tmp_path / "programs").mkdir()
     for program, module in (("pytest", "pytest"), ("pytest-robustness", "pytest_robustness.cli")):

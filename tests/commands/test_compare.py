@@ -6,10 +6,10 @@ import json
 import re
 from typing import TYPE_CHECKING
 
-import numpy as np
 import pytest
 
 from pytest_robustness.cli import main
+from tests.projects import write_squares
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -48,12 +48,7 @@ outliers = "uniform-noise"
 
 @pytest.fixture(autouse=True)
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    rng = np.random.default_rng(0)
-    labels = rng.integers(0, 4, 400)
-    means = np.full((400, 2, 2), 0.4)
-    means[np.arange(400), labels // 2, labels % 2] = 0.52
-    noisy = np.kron(means, np.ones((4, 4))) + rng.normal(0, 0.22, (400, 8, 8))
-    np.savez(tmp_path / "squares.npz", images=np.rint(noisy.clip(0, 1) * 255).astype(np.uint8)[:, None], labels=labels)
+    write_squares(tmp_path / "squares.npz")
     (tmp_path / "models.py").write_text(MODELS)
     (tmp_path / "robustness.toml").write_text(CONFIG)
     monkeypatch.chdir(tmp_path)

@@ -7,11 +7,11 @@ import subprocess
 import sys
 from typing import TYPE_CHECKING
 
-import numpy as np
 import pytest
 
 from pytest_robustness.cli import main
 from pytest_robustness.commands.console import NOT_EVALUATED, USAGE
+from tests.projects import write_squares
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -48,12 +48,7 @@ UNSURE = '[[robustness.require]]\nfamily = "accuracy"\nn = 100\nmin_accuracy = 0
 @pytest.fixture(autouse=True)
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with models and 400 images, entered."""
-    rng = np.random.default_rng(0)
-    labels = rng.integers(0, 4, 400)
-    means = np.full((400, 2, 2), 0.4)
-    means[np.arange(400), labels // 2, labels % 2] = 0.52
-    noisy = np.kron(means, np.ones((4, 4))) + rng.normal(0, 0.22, (400, 8, 8))
-    np.savez(tmp_path / "squares.npz", images=np.rint(noisy.clip(0, 1) * 255).astype(np.uint8)[:, None], labels=labels)
+    write_squares(tmp_path / "squares.npz")
     (tmp_path / "models.py").write_text(MODELS)
     monkeypatch.chdir(tmp_path)
     return tmp_path

@@ -5,8 +5,9 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING
 
-import numpy as np
 import pytest
+
+from tests.projects import write_squares
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -56,14 +57,8 @@ robustness_data = squares.npz
 @pytest.fixture(scope="session")
 def squares(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """400 images, 8 x 8, of noise with one brighter quarter, whose number is the label."""
-    rng = np.random.default_rng(0)
-    labels = rng.integers(0, 4, 400)
-    means = np.full((400, 2, 2), 0.4)
-    means[np.arange(400), labels // 2, labels % 2] = 0.52
-    noisy = np.kron(means, np.ones((4, 4))) + rng.normal(0, 0.22, (400, 8, 8))
-    images = np.rint(noisy.clip(0, 1) * 255).astype(np.uint8)[:, None]
     path = tmp_path_factory.mktemp("data") / "squares.npz"
-    np.savez(path, images=images, labels=labels)
+    write_squares(path)
     return path
 
 

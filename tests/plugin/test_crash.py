@@ -8,8 +8,9 @@ import signal
 import subprocess
 import sys
 
-import numpy as np
 import pytest
+
+from tests.projects import write_squares
 
 BLOCKS = [100, 500, 500]
 """Sizes of the blocks of 1,100 images."""
@@ -58,12 +59,7 @@ def counted(project):
     """The project with a model that notes its passes, and 1,100 images: three blocks."""
     project.makepyfile(counting=MODEL)
     project.makeini("[pytest]\nrobustness_model = counting.py:Net\nrobustness_data = many.npz\n")
-    random = np.random.default_rng(0)
-    labels = random.integers(0, 4, 1100)
-    means = np.full((1100, 2, 2), 0.4)
-    means[np.arange(1100), labels // 2, labels % 2] = 0.52
-    images = np.kron(means, np.ones((4, 4))) + random.normal(0, 0.22, (1100, 8, 8))
-    np.savez(project.path / "many.npz", images=np.rint(images.clip(0, 1) * 255).astype(np.uint8), labels=labels)
+    write_squares(project.path / "many.npz", 1100)
     return project
 
 
