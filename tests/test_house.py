@@ -18,6 +18,7 @@ FLOORS = (
     {"counterexamples"},
     {"engine"},
     {"scorecard"},
+    {"gates"},
     {"commands"},
     {"plugin", "cli"},
     {"__main__"},

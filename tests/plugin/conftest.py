@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 for name in (
     *("adaptive", "jinja2", "matplotlib.figure", "pandas", "tabulate", "torch", "sklearn.datasets"),
     *("sklearn.linear_model", "sklearn.metrics", "scipy.interpolate", "scipy.ndimage", "scipy.spatial", "scipy.stats"),
-    *("pytest_robustness.cli", "pytest_robustness.plugin.facade", "pytest_robustness.scorecard.html"),
+    *("pytest_robustness.cli", "pytest_robustness.plugin.facade", "pytest_robustness.scorecard.renderers.html"),
 ):
     importlib.import_module(name)
 

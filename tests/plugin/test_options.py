@@ -7,9 +7,9 @@ import tomllib
 import pytest
 
 from pytest_robustness.evaluations import make_requirement
+from pytest_robustness.gates.settings import Settings
+from pytest_robustness.gates.suite import settings_for
 from pytest_robustness.plugin.options import OPTIONS, settings_of
-from pytest_robustness.scorecard.settings import Settings
-from pytest_robustness.scorecard.suite import settings_for
 
 VALUES = {
     "model": ("a.py:b", "c.py:d"),

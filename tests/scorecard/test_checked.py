@@ -11,11 +11,12 @@ import torch
 
 from pytest_robustness.errors import ConfigurationError
 from pytest_robustness.evaluations import make_requirement
+from pytest_robustness.gates.evaluators import Evaluators
+from pytest_robustness.gates.settings import Settings
+from pytest_robustness.gates.suite import run_requirement
 from pytest_robustness.scorecard import Scorecard
 from pytest_robustness.scorecard.checked import read_checked
 from pytest_robustness.scorecard.comparison import compare_rows
-from pytest_robustness.scorecard.settings import Settings
-from pytest_robustness.scorecard.suite import Evaluators, run_requirement
 from tests.scorecard.sample import make_card, make_row
 
 if TYPE_CHECKING:

@@ -22,7 +22,7 @@ KEYS = [
 def test_a_row_has_the_keys_of_the_contract_first() -> None:
     assert list(make_row("accuracy").to_dict())[: len(KEYS)] == KEYS
     assert list(make_row("accuracy").to_dict())[len(KEYS) :] == [
-        *("model", "data", "headline", "details", "faults", "outcomes", "baseline")
+        *("model", "data", "headline", "details", "faults", "doubts", "outcomes", "baseline")
     ]
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_robustness.commands.console import PASSED, ProgressBar, add_run_options, cache_folder, given, say
 from pytest_robustness.errors import RobustnessError
-from pytest_robustness.scorecard.settings import Settings
+from pytest_robustness.gates.settings import Settings
 
 if TYPE_CHECKING:
     import argparse
@@ -66,7 +66,7 @@ def _certify(options: argparse.Namespace, settings: Settings) -> int:
     from pytest_robustness.evaluations import CertifiedAccuracy
     from pytest_robustness.evaluations.certification.files import check_certificates_file, save_certificates
     from pytest_robustness.evaluations.pictures import check_writable, picture_suffix
-    from pytest_robustness.scorecard.suite import Evaluators
+    from pytest_robustness.gates.evaluators import Evaluators
 
     evaluation = CertifiedAccuracy(**given(options, NOISE), **_renamed(options, DRAWS))
     picture_suffix(options.plot)
@@ -86,7 +86,7 @@ def _certify(options: argparse.Namespace, settings: Settings) -> int:
         save_certificates(measurement, options.save)
         say(f"written: {options.save}")
     if options.plot:
-        from pytest_robustness.scorecard.certified_figures import draw_certified
+        from pytest_robustness.scorecard.renderers.certified_figures import draw_certified
 
         draw_certified(measurement.details["certificates"], options.plot)
         say(f"written: {options.plot}")

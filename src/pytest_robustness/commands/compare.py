@@ -26,8 +26,8 @@ def add_command(commands: Any) -> None:
 
 def run(options: argparse.Namespace) -> int:
     """Compare, print the tables, and write the files that are asked for."""
-    from pytest_robustness.scorecard.side_reports import render_sides_terminal, sides_format, write_sides
-    from pytest_robustness.scorecard.sides import side_by_side
+    from pytest_robustness.scorecard.renderers.side_reports import render_sides_terminal, sides_format, write_sides
+    from pytest_robustness.scorecard.renderers.sides import side_by_side
 
     for path in options.report or ():
         sides_format(path)

@@ -11,7 +11,7 @@ from pytest_robustness.errors import ConfigurationError
 if TYPE_CHECKING:
     import argparse
 
-    from pytest_robustness.scorecard.planning import Outlook
+    from pytest_robustness.gates.planning import Outlook
 
 DEFAULT_MARGIN = 0.03
 
@@ -88,9 +88,9 @@ def _plan_one(options: argparse.Namespace) -> int:
 def _plan_file(options: argparse.Namespace) -> int:
     from tabulate import tabulate
 
-    from pytest_robustness.scorecard.planning import ANY, AT_MOST, UNKNOWN, margin_dead_ends, outlooks
-    from pytest_robustness.scorecard.settings import Settings, read_tables
-    from pytest_robustness.scorecard.suite import requirements_from_tables, settings_for
+    from pytest_robustness.gates.planning import ANY, AT_MOST, UNKNOWN, margin_dead_ends, outlooks
+    from pytest_robustness.gates.settings import Settings, read_tables
+    from pytest_robustness.gates.suite import requirements_from_tables, settings_for
 
     head, tables = read_tables(options.config)
     settings = Settings().replaced(head)

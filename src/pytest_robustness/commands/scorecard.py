@@ -22,17 +22,17 @@ from pytest_robustness.commands.console import (
     say,
 )
 from pytest_robustness.errors import ConfigurationError, RobustnessError
-from pytest_robustness.scorecard.settings import Settings, read_tables
+from pytest_robustness.gates.settings import Settings, read_tables
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Sequence
 
     from pytest_robustness.evaluations import Requirement
+    from pytest_robustness.gates.baseline import Baseline
+    from pytest_robustness.gates.evaluators import Evaluators
     from pytest_robustness.scorecard import Scorecard
-    from pytest_robustness.scorecard.baseline import Baseline
     from pytest_robustness.scorecard.record import Payload
-    from pytest_robustness.scorecard.suite import Evaluators
 
 SETTINGS = (
     *("model", "data", "n", "seed", "device", "batch_size", "confidence", "verdict", "inconclusive", "familywise"),
@@ -70,15 +70,10 @@ def _run(options: argparse.Namespace) -> int:
     head, tables = read_tables(options.config) if options.config else ({}, [])
     settings = Settings().replaced(head).replaced(_given(options))
 
-    from pytest_robustness.scorecard.baseline import baseline_for
-    from pytest_robustness.scorecard.suite import (
-        Evaluators,
-        check_size,
-        overall,
-        requirements_from_tables,
-        settings_for,
-        standard_suite,
-    )
+    from pytest_robustness.gates.baseline import baseline_for
+    from pytest_robustness.gates.evaluators import Evaluators
+    from pytest_robustness.gates.standard import standard_suite
+    from pytest_robustness.gates.suite import check_size, overall, requirements_from_tables, settings_for
 
     own = options.baseline is not None or not options.config
     baseline = baseline_for(settings, Path() if own else options.config.parent)
@@ -129,8 +124,8 @@ def _run_all(
     baseline: Baseline | None,
 ) -> tuple[list[Payload], list[str]]:
     """Run every requirement, whatever becomes of the others; return the rows, and what could not be evaluated."""
-    from pytest_robustness.scorecard.familywise import family_of, settle
-    from pytest_robustness.scorecard.suite import run_requirement, tell_apart
+    from pytest_robustness.gates.familywise import family_of, settle
+    from pytest_robustness.gates.suite import run_requirement, tell_apart
 
     family = family_of(requirements, settings)
     payloads: list[Payload] = []
@@ -166,11 +161,11 @@ def _show(
     unmeasured: list[str],
 ) -> int:
     """Print the scorecard, write the reports and the baseline; return the exit code where all else is well."""
+    from pytest_robustness.gates.familywise import family_text
     from pytest_robustness.scorecard import Scorecard
     from pytest_robustness.scorecard.environment import environment
-    from pytest_robustness.scorecard.familywise import family_text
-    from pytest_robustness.scorecard.github import append_summary
-    from pytest_robustness.scorecard.terminal import render_terminal
+    from pytest_robustness.scorecard.renderers.github import append_summary
+    from pytest_robustness.scorecard.renderers.terminal import render_terminal
 
     about = environment() | {"command": _command(options)} | family_text(payloads)
     card: Scorecard = Scorecard.from_rows(payloads, seed=settings.seed, environment=about, unevaluated=unmeasured)
@@ -189,7 +184,7 @@ def _show(
         say(problem)
     if baseline is None:
         return PASSED
-    from pytest_robustness.scorecard.keeping import keep_baseline, measured_in_full
+    from pytest_robustness.gates.keeping import keep_baseline, measured_in_full
 
     kept = keep_baseline(baseline, card, gone, finished=True, whole=whole, strict=settings.strict)
     for _, note in [*measured_in_full(settings), *kept.notes]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from pytest_robustness.commands.console import PASSED, ProgressBar, add_run_options, cache_folder, given, say
 from pytest_robustness.errors import ParameterError
-from pytest_robustness.scorecard.settings import Settings
+from pytest_robustness.gates.settings import Settings
 
 if TYPE_CHECKING:
     import argparse
@@ -59,8 +59,8 @@ def run(options: argparse.Namespace) -> int:
     settings = Settings().replaced(given(options, SETTINGS))
 
     from pytest_robustness.evaluations import Sensitivity, surface_of
-    from pytest_robustness.scorecard.study import check_files, draw_study
-    from pytest_robustness.scorecard.suite import Evaluators
+    from pytest_robustness.gates.evaluators import Evaluators
+    from pytest_robustness.scorecard.renderers.study import check_files, draw_study
 
     evaluation = Sensitivity(**_ranges(options), **given(options, OPTIONS))
     check_files(plot=options.plot, save=options.save)

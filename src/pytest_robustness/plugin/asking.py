@@ -6,7 +6,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from pytest_robustness.errors import ConfigurationError
-from pytest_robustness.evaluations import FAMILIES, Requirement, ScoreComparison, make_requirement
+from pytest_robustness.evaluations import FAMILIES, Requirement, make_requirement
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -31,6 +31,8 @@ def asked(family: str, keys: Mapping[str, Any]) -> Requirement:
 
 def _compared(keys: Mapping[str, Any]) -> Requirement:
     """Make the requirement that compares anomaly scores; it has the settings of that for a single one."""
+    from pytest_robustness.evaluations import ScoreComparison
+
     own = {name: value for name, value in keys.items() if ScoreComparison.knows(name)}
     others = {name: value for name, value in keys.items() if name not in own}
     return replace(make_requirement("ood", others), evaluation=ScoreComparison.build(**own))

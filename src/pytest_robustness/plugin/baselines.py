@@ -14,8 +14,8 @@ from pytest_robustness.plugin.options import collects_tables, option_or_ini, set
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
 
+    from pytest_robustness.gates.baseline import Baseline
     from pytest_robustness.scorecard import Row, Scorecard
-    from pytest_robustness.scorecard.baseline import Baseline
 
 BASELINE: pytest.StashKey[Baseline | None] = pytest.StashKey()
 
@@ -48,7 +48,7 @@ def baseline_of(config: pytest.Config) -> Baseline | None:
         if not settings.baseline and settings.max_drop is None and not settings.update_baseline:
             config.stash[BASELINE] = None
             return None
-        from pytest_robustness.scorecard.baseline import baseline_for
+        from pytest_robustness.gates.baseline import baseline_for
 
         try:
             config.stash[BASELINE] = baseline_for(settings, _folder(config), mend="Give --robustness-baseline=PATH.")
@@ -141,7 +141,7 @@ class Watch:
         baseline = baseline_of(self._config)
         if baseline is None:
             return [], pytest.ExitCode.OK
-        from pytest_robustness.scorecard.keeping import keep_baseline, measured_in_full
+        from pytest_robustness.gates.keeping import keep_baseline, measured_in_full
 
         kept = keep_baseline(
             baseline,

@@ -15,7 +15,7 @@ from pytest_robustness.plugin.overriding import check_device, check_samples
 from pytest_robustness.plugin.rooted import rooted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
     from pathlib import Path
 
     from pytest_robustness.evaluations import Requirement
@@ -49,7 +49,7 @@ def pytest_collection(session: pytest.Session) -> None:
     if not tables:
         table = "tool.robustness.require" if path.name == "pyproject.toml" else "robustness.require"
         raise pytest.UsageError(f"--robustness: no table [[{table}]] in {path}")
-    from pytest_robustness.scorecard.suite import requirements_from_tables, settings_for
+    from pytest_robustness.gates.suite import requirements_from_tables, settings_for
 
     try:
         seen = [rooted(table["family"], table, config.rootpath) for table in tables]
@@ -94,7 +94,7 @@ class RequirementFile(pytest.Module):
     def _getobj(self) -> types.ModuleType:
         path, _, tables = tables_of(self.config)
         module = types.ModuleType(path.name)
-        names = _unique(_test_name(table) for table in tables)
+        names = _unique(table_name(table) for table in tables)
         for name, table in zip(names, tables, strict=True):
             # As if it were written in the file: that is what reports of failures name.
             code = _measure_only.__code__.replace(co_filename=str(path), co_firstlineno=1)
@@ -140,7 +140,7 @@ def _check_markers(item: pytest.Item) -> None:
         _refuse_near_marker(mark)
     requirements = requirements_of(item)
     if requirements:
-        from pytest_robustness.scorecard.suite import settings_for
+        from pytest_robustness.gates.suite import settings_for
 
         for requirement in requirements:
             settings_for(requirement, settings_of(item.config))
@@ -170,7 +170,8 @@ def _marks(obj: object) -> Iterable[pytest.Mark]:
     return marks if isinstance(marks, list) else [marks]
 
 
-def _test_name(table: dict[str, Any]) -> str:
+def table_name(table: Mapping[str, Any]) -> str:
+    """Return what the test of a requirement table is called: its family with all keys but the bounds."""
     from pytest_robustness.scorecard.format import NAMED_BY_VALUE
 
     said = {

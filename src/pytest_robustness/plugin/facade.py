@@ -21,6 +21,9 @@ from pytest_robustness.evaluations import (
     judge,
     score_table,
 )
+from pytest_robustness.gates.baseline import Baseline, hold_against
+from pytest_robustness.gates.familywise import decision_after
+from pytest_robustness.gates.suite import Finding, judge_metrics, measure_levels
 from pytest_robustness.plugin.asking import asked
 from pytest_robustness.plugin.causes import own_cause
 from pytest_robustness.plugin.familywise import UNCOUNTED
@@ -28,10 +31,7 @@ from pytest_robustness.plugin.outcomes import UNAVAILABLE, Judged, leave, leave_
 from pytest_robustness.plugin.rooted import rooted
 from pytest_robustness.plugin.session import record
 from pytest_robustness.plugin.summary import SKIP_PREFIX
-from pytest_robustness.scorecard.baseline import Baseline, hold_against
-from pytest_robustness.scorecard.familywise import decision_after
 from pytest_robustness.scorecard.record import explain, make_payload
-from pytest_robustness.scorecard.suite import Evaluators, Finding, judge_metrics, measure_levels
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -40,9 +40,10 @@ if TYPE_CHECKING:
 
     from pytest_robustness.counterexamples import Counterexample, Counterexamples
     from pytest_robustness.engine import Evaluator
+    from pytest_robustness.gates.evaluators import Evaluators
+    from pytest_robustness.gates.familywise import Family
+    from pytest_robustness.gates.settings import Settings
     from pytest_robustness.plugin.familywise import Membership
-    from pytest_robustness.scorecard.familywise import Family
-    from pytest_robustness.scorecard.settings import Settings
 
 Answer = TypeVar("Answer")
 

@@ -13,8 +13,8 @@ from pytest_robustness.counterexamples import (
 )
 from pytest_robustness.errors import unknown_name
 from pytest_robustness.evaluations import FAMILIES, Evaluation, Requirement, make_requirement
+from pytest_robustness.gates.suite import settings_for
 from pytest_robustness.plugin.rooted import rooted
-from pytest_robustness.scorecard.suite import settings_for
 from pytest_robustness.strategies.table import NAMED
 
 if TYPE_CHECKING:

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Mapping, Sequence
 
     from pytest_robustness.evaluations import Requirement
-    from pytest_robustness.scorecard.familywise import Family
-    from pytest_robustness.scorecard.settings import Settings
+    from pytest_robustness.gates.familywise import Family
+    from pytest_robustness.gates.settings import Settings
 
 UNCOUNTED = (
     "it was not counted at collection among the verdicts that hold together: let the test, or a fixture that it uses,"
@@ -61,7 +61,7 @@ def count_members(
     settings : Settings
         Of the run.
     """
-    from pytest_robustness.scorecard.familywise import sum_family
+    from pytest_robustness.gates.familywise import sum_family
 
     bounds = {item: sum(len(one.thresholds) for one in own) for item, own in requirements.items()}
     # The test of a table has the argument, but nothing to compare.
@@ -126,7 +126,7 @@ class Settling:
     def _settle(self) -> None:
         if not any("familywise" in payload for rows in self._rows.values() for payload in rows):
             return
-        from pytest_robustness.scorecard.familywise import settle
+        from pytest_robustness.gates.familywise import settle
 
         settle([payload for rows in self._rows.values() for payload in rows])
         waiting, self._open = self._open, {}

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     import pytest
 
 OPTIONS_KEY, ROOT_KEY = "options", "root"
-"""Keys of a scorecard's environment, see `scorecard.reproduce`."""
+"""Keys of a scorecard's environment, see `scorecard.renderers.reproduce`."""
 
 _NOT_MEASURED = frozenset({"report", "baseline", "update-baseline", "strict"})
 """Options that say what becomes of a measurement, not what is measured."""

@@ -12,7 +12,7 @@ import pytest
 from pytest_robustness.errors import ConfigurationError
 
 if TYPE_CHECKING:
-    from pytest_robustness.scorecard.settings import Settings
+    from pytest_robustness.gates.settings import Settings
 
 
 @dataclass(frozen=True)
@@ -148,7 +148,7 @@ def settings_of(config: pytest.Config) -> Settings:
         For a value that is not allowed.
     """
     if SETTINGS not in config.stash:
-        from pytest_robustness.scorecard.settings import Settings
+        from pytest_robustness.gates.settings import Settings
 
         _, head, _ = tables_of(config)
         chosen = {option.setting: option_or_ini(config, option.setting) for option in OPTIONS}
@@ -171,7 +171,7 @@ def tables_of(config: pytest.Config) -> tuple[Path, dict[str, Any], list[dict[st
         Where the file cannot be read, or its tables have another form.
     """
     if TABLES not in config.stash:
-        from pytest_robustness.scorecard.settings import read_tables
+        from pytest_robustness.gates.settings import read_tables
 
         named = _named_file(config)
         path = named or config.rootpath / "pyproject.toml"

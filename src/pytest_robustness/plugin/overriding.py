@@ -62,7 +62,7 @@ def check_samples(item: pytest.Item, requirements: Sequence[Requirement]) -> Non
     ------
     ConfigurationError
     """
-    from pytest_robustness.scorecard.suite import check_size, settings_for
+    from pytest_robustness.gates.suite import check_size, settings_for
 
     settings = settings_of(item.config)
     fixed = overriding_file(item, "robustness_data") is not None

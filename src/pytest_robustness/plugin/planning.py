@@ -61,8 +61,8 @@ def _dead_ends(requirements: Mapping[pytest.Item, Sequence[Requirement]]) -> dic
 
 
 def _dead_ends_of(item: pytest.Item, requirements: Iterable[Requirement]) -> Iterable[str]:
-    from pytest_robustness.scorecard.planning import dead_ends, margin_dead_ends
-    from pytest_robustness.scorecard.suite import settings_for
+    from pytest_robustness.gates.planning import dead_ends, margin_dead_ends
+    from pytest_robustness.gates.suite import settings_for
 
     for requirement in requirements:
         settings = settings_for(requirement, settings_of(item.config))
@@ -77,7 +77,7 @@ def _dead_ends_of(item: pytest.Item, requirements: Iterable[Requirement]) -> Ite
 
 
 def _requirements(item: pytest.Item) -> list[Requirement]:
-    from pytest_robustness.scorecard.suite import settings_for
+    from pytest_robustness.gates.suite import settings_for
 
     requirements = requirements_of(item)
     for requirement in requirements:

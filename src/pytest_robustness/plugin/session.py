@@ -10,7 +10,7 @@ import pytest
 from pytest_robustness.plugin.progress import ProgressLine
 
 if TYPE_CHECKING:
-    from pytest_robustness.scorecard.suite import Evaluators
+    from pytest_robustness.gates.evaluators import Evaluators
 
 PROBLEMS = pytest.StashKey[list[str] | None]()
 """Why requirements of a test could not be evaluated; there once they have been judged."""
@@ -22,7 +22,7 @@ PAYLOADS = pytest.StashKey[dict[tuple[str, str, str], dict[str, Any]]]()
 def evaluators_of(config: pytest.Config) -> Evaluators:
     """Return the evaluators of the session, made on first use."""
     if EVALUATORS not in config.stash:
-        from pytest_robustness.scorecard.suite import Evaluators
+        from pytest_robustness.gates.evaluators import Evaluators
 
         config.stash[EVALUATORS] = Evaluators(cache=_cache_folder(config), progress=ProgressLine(config))
     return config.stash[EVALUATORS]

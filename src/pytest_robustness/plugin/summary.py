@@ -91,7 +91,7 @@ class Summary:
             terminalreporter.write_line(note, **{color: True})
 
     def _show(self, reporter: pytest.TerminalReporter) -> None:
-        from pytest_robustness.scorecard.terminal import render_terminal
+        from pytest_robustness.scorecard.renderers.terminal import render_terminal
 
         tw, verbosity = reporter._tw, self._config.get_verbosity()  # noqa: SLF001
         if verbosity >= 0:
@@ -100,9 +100,9 @@ class Summary:
             reporter.write_line(line)
 
     def _card(self) -> Scorecard:
+        from pytest_robustness.gates.familywise import family_text
         from pytest_robustness.scorecard import Scorecard
         from pytest_robustness.scorecard.environment import environment
-        from pytest_robustness.scorecard.familywise import family_text
 
         payloads = [payload for rows in self.rows.values() for payload in rows]
         about = environment() | invocation(self._config) | family_text(payloads)
@@ -116,7 +116,7 @@ class Summary:
 
     def _tell_others(self) -> None:
         """Hand the scorecard to what reads it beside the reports: the JUnit file, and the page of a job on GitHub."""
-        from pytest_robustness.scorecard.github import append_summary
+        from pytest_robustness.scorecard.renderers.github import append_summary
 
         card = self._card()
         add_suite_properties(self._config, card)

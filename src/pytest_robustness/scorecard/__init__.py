@@ -1,8 +1,9 @@
 """Records of what was measured and judged, and the formats they are written in.
 
 Nothing is measured or judged here: rows come in as plain data, and leave as a terminal table, JSON, Markdown, CSV, a
-data frame or one HTML page. The names below are loaded on first use, because the settings in this room are imported at
-the start of every pytest run; each renderer, in turn, imports what it needs when it is called.
+data frame or one HTML page. The names below are loaded on first use, because the settings of a run look
+here for the formats of reports at the start of every pytest run; each renderer, in turn, imports what it needs when it
+is called.
 """
 
 from __future__ import annotations
@@ -13,9 +14,9 @@ from pytest_robustness.lazy import loader
 
 if TYPE_CHECKING:
     from pytest_robustness.scorecard.card import Scorecard
+    from pytest_robustness.scorecard.renderers.terminal import render_terminal
     from pytest_robustness.scorecard.rows import BoundRow, DataCard, ModelCard, PartRow, Row
     from pytest_robustness.scorecard.schema import json_schema
-    from pytest_robustness.scorecard.terminal import render_terminal
 
 __all__ = [
     "BoundRow",
@@ -35,8 +36,9 @@ _FILE_OF = {
     "PartRow": "rows",
     "Row": "rows",
     "Scorecard": "card",
-    "render_terminal": "terminal",
+    "render_terminal": "renderers.terminal",
     "json_schema": "schema",
 }
 
-__getattr__ = loader(__name__, _FILE_OF)
+if not TYPE_CHECKING:
+    __getattr__, __dir__ = loader(__name__, _FILE_OF)

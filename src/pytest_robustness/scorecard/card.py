@@ -206,7 +206,7 @@ class Scorecard:
 
     def write(self, path: str | Path) -> Path:
         """Write the scorecard in the format of the suffix (.json, .md, .html or .csv); see `writing.write`."""
-        from pytest_robustness.scorecard.writing import write
+        from pytest_robustness.scorecard.renderers.writing import write
 
         return write(self, path)
 
@@ -214,7 +214,7 @@ class Scorecard:
         """Return one line for each row as a `pandas.DataFrame`, with the columns of the CSV file."""
         import pandas as pd
 
-        from pytest_robustness.scorecard.csv import COLUMNS, flat_rows
+        from pytest_robustness.scorecard.renderers.csv import COLUMNS, flat_rows
 
         return pd.DataFrame(flat_rows(self), columns=list(COLUMNS))
 

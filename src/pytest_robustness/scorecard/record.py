@@ -68,6 +68,7 @@ def make_payload(
         headline=headline,
         details=dict(measurement.details),
         faults=measurement.faults,
+        doubts=measurement.doubts,
         outcomes=_outcomes(measurement),
     )
     faults = list(measurement.faults)

@@ -145,6 +145,8 @@ class Row:
         Lists and numbers that pictures are drawn from.
     faults : tuple of str
         Why the value must not be relied on; they are among the warnings too.
+    doubts : tuple of str
+        Why the value may only look good: with one of these, no bound is met.
     outcomes : dict, optional
         Which samples were correct, see `outcomes.pack_outcomes`.
     baseline : dict, optional
@@ -181,6 +183,7 @@ class Row:
     headline: bool = True
     details: dict[str, Any] = field(default_factory=dict)
     faults: tuple[str, ...] = ()
+    doubts: tuple[str, ...] = ()
     outcomes: dict[str, Any] | None = None
     baseline: dict[str, Any] | None = None
 
@@ -213,6 +216,7 @@ class Row:
             known["threshold"] = BoundRow(**_known(BoundRow, known["threshold"]))
         known["warnings"] = tuple(known.get("warnings", ()))
         known["faults"] = tuple(known.get("faults", ()))
+        known["doubts"] = tuple(known.get("doubts", ()))
         return cls(**known)
 
 

@@ -1,0 +1,1 @@
+"""What holds a model to its requirements: settings, suites, families of verdicts, baselines, plans and proposals."""
