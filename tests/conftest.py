@@ -12,6 +12,10 @@ import pytest
 # several processes, and threads that wait for each other cost more than they bring on images this small.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+# Processes that a test starts leave the bytecode of what they import to those after them.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+os.environ.setdefault("PYTHONPYCACHEPREFIX", str(Path(__file__).parents[1] / ".pytest_cache" / "bytecode"))
+
 # Plugins that would take part in every pytest inside pytest; a test that is about one asks for it by ``-p``. That of
 # hypothesis imports hypothesis at the end of a run, which takes longer than most of the runs here.
 STRANGERS = "-p no:randomly -p no:rerunfailures -p no:timeout -p no:pytest_cov -p no:hypothesispytest"

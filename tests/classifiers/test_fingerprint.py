@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 from sklearn.base import BaseEstimator
+from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.neural_network import MLPClassifier
 from sklearn.pipeline import make_pipeline
@@ -232,3 +233,28 @@ def test_the_same_code_with_other_defaults_is_another_model():
 
     assert _of(forward_with(1.0)) == _of(forward_with(1.0))
     assert _of(forward_with(1.0)) != _of(forward_with(2.0))
+
+
+def test_what_lies_between_the_fields_of_a_record_does_not_matter():
+    # As in the nodes of scikit-learn's trees, whose last field is a byte that seven more follow.
+    record = np.dtype({"names": ["left", "flag"], "formats": ["<i8", "u1"], "offsets": [0, 8], "itemsize": 16})
+    zeros, ones = (np.frombuffer(bytearray([fill] * 32), record) for fill in (0, 1))
+    ones["left"], ones["flag"] = zeros["left"], zeros["flag"]
+    assert np.any(zeros.view(np.uint8) != ones.view(np.uint8))
+
+    def of(nodes):
+        estimator = LogisticRegression().fit(np.eye(4), [0, 1, 0, 1])
+        estimator.nodes_ = nodes
+        return _of(estimator)
+
+    assert of(zeros) == of(ones)
+    ones["flag"][1] = 1
+    assert of(zeros) != of(ones)
+
+
+def test_two_copies_of_a_forest_are_the_same_model():
+    x = np.random.default_rng(0).random((80, 64))
+    forest = RandomForestClassifier(5, random_state=0).fit(x, np.arange(80) % 3)
+    prints = {_of(pickle.loads(pickle.dumps(forest))) for _ in range(3)}
+    assert prints == {_of(forest)}
+    assert _of(RandomForestClassifier(5, random_state=1).fit(x, np.arange(80) % 3)) not in prints

@@ -41,20 +41,38 @@ def test_without_the_plugin_a_suite_that_does_not_use_it_is_collected(pytester):
     pytester.runpytest_subprocess().assert_outcomes(passed=1)
 
 
-def test_a_gate_without_scikit_learn_does_not_import_it(pytester):
+def test_a_gate_of_a_function_imports_neither_torch_nor_scikit_learn(pytester):
     pytester.makepyfile(
-        models="import numpy as np\ndef predict(images): return np.tile([1.0, 0.0], (len(images), 1))",
-        test_gate="import pytest\n@pytest.mark.accuracy(min_accuracy=0.1)\ndef test_it(): ...",
+        models="""
+            import numpy as np
+
+            def predict(images):
+                brightness = images.mean(axis=(1, 2, 3))
+                return np.stack([brightness, 0.5 - brightness], axis=1)
+        """,
+        test_gate="""
+            import pytest
+
+            @pytest.mark.accuracy(min_accuracy=0.1)
+            def test_markers(): ...
+
+            def test_fixture(robustness):
+                assert robustness.ood("uniform-noise") >= 0.0
+        """,
     )
     pytester.makeconftest(
         """
         import sys
 
         def pytest_unconfigure():
-            print("imported:", [name for name in ("sklearn", "pandas", "hypothesis") if name in sys.modules])
+            print("imported:", [name for name in ("torch", "sklearn", "pandas", "hypothesis") if name in sys.modules])
         """
     )
-    np.savez(pytester.path / "data.npz", images=np.zeros((60, 1, 8, 8), np.uint8), labels=np.arange(60) % 2)
+    np.savez(
+        pytester.path / "data.npz",
+        images=np.arange(60 * 64).reshape(60, 1, 8, 8).astype(np.uint8),
+        labels=np.arange(60) % 2,
+    )
     command = [*COMMAND, "-s", "--robustness-model=models.py:predict", "--robustness-data=data.npz"]
     result = subprocess.run(command, capture_output=True, text=True, check=False)
     assert result.returncode == 0, result.stdout

@@ -10,7 +10,6 @@ import numpy as np
 
 from pytest_robustness.classifiers.outputs import LINKS
 from pytest_robustness.classifiers.preprocessing import Preprocessing
-from pytest_robustness.classifiers.pytorch import TorchBackend
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -30,6 +29,8 @@ def deviation_of(twin: Twin, backend: EstimatorBackend) -> float:
     pixels = _trial_inputs(backend)
     if pixels is None:
         return math.inf
+    from pytest_robustness.classifiers.pytorch import TorchBackend
+
     logits = TorchBackend(module=twin.module, device="cpu", outputs="logits").scores(pixels)
     if logits.shape != (len(pixels), len(backend.columns)) or not np.isfinite(logits).all():
         return math.inf

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeGuard
 
 from pytest_robustness.classifiers import outputs as checks
 
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from pytest_robustness.classifiers.base import Classifier
+    from pytest_robustness.classifiers.pytorch import TorchBackend
 
 
 class Backend(Protocol):
@@ -57,6 +59,12 @@ class Backend(Protocol):
 
     def relabelled(self) -> Backend:
         """Return this backend with `outputs` set to ``"labels"``."""
+
+
+def on_torch(backend: Backend) -> TypeGuard[TorchBackend]:
+    """Return whether a backend is a torch module or a twin, without importing torch where none is."""
+    module = sys.modules.get("pytest_robustness.classifiers.pytorch")
+    return module is not None and isinstance(backend, module.TorchBackend)
 
 
 @dataclass(slots=True)

@@ -12,14 +12,14 @@ from numpy.typing import ArrayLike, NDArray
 from pytest_robustness.classifiers import outputs as checks
 from pytest_robustness.classifiers.backend import Backend, Forward, Passes
 from pytest_robustness.classifiers.capabilities import offered, require
-from pytest_robustness.classifiers.features import LinearHead, checked_features, feature_function, head_of
 from pytest_robustness.classifiers.members import member_functions
 from pytest_robustness.classifiers.probing import bound_classifier
-from pytest_robustness.classifiers.queries import score_function
 from pytest_robustness.errors import ClassifierError, ParameterError, RobustnessError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
+
+    from pytest_robustness.classifiers.features import LinearHead
 
 
 Scores = NDArray[np.float64]
@@ -149,6 +149,8 @@ class Classifier:
         CapabilityError
             Where the model does not end in a linear layer and was loaded without ``features=``.
         """
+        from pytest_robustness.classifiers.features import checked_features, feature_function
+
         pixels = np.asarray(images)
         checks.check_images(pixels)
         passed = self._passed(feature_function(self, pixels), pixels, batch_size)
@@ -164,6 +166,8 @@ class Classifier:
         CapabilityError
             Where there is no such layer, or `input_shape` is not known yet.
         """
+        from pytest_robustness.classifiers.features import head_of
+
         return head_of(self)
 
     def members(self, images: ArrayLike, *, batch_size: int = 500) -> Scores:
@@ -203,6 +207,8 @@ class Classifier:
         The scores are logits, else logarithms of probabilities, else 1 for the predicted label and 0 for the others:
         their largest is the prediction. `passes` counts each image.
         """
+        from pytest_robustness.classifiers.queries import score_function
+
         with score_function(self.backend, self.num_classes) as function:
             yield Forward(self, function)
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from pytest_robustness.classifiers.backend import on_torch
 from pytest_robustness.classifiers.members import member_functions
-from pytest_robustness.classifiers.pytorch import TorchBackend
 from pytest_robustness.errors import CapabilityError
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ def offered(classifier: Classifier) -> frozenset[str]:
         found |= {"probabilities"}
     if backend.has_gradients:
         found |= {"gradients"}
-    if isinstance(backend, TorchBackend) and backend.layer is not None:
+    if on_torch(backend) and backend.layer is not None:
         found |= {"features"}
     elif classifier.last_layer is not None:
         found |= {"features", "head"}

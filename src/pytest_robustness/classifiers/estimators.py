@@ -12,7 +12,6 @@ import numpy as np
 
 from pytest_robustness.classifiers.agreement import deviation_of, disagreement_in
 from pytest_robustness.classifiers.preprocessing import Preprocessing
-from pytest_robustness.classifiers.pytorch import TorchBackend, to_device
 from pytest_robustness.errors import CapabilityError, ClassifierError
 
 if TYPE_CHECKING:
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
     from torch import Tensor
 
     from pytest_robustness.classifiers.backend import Backend
+    from pytest_robustness.classifiers.pytorch import TorchBackend
 
 _METHODS = {"predict_proba": "probabilities", "decision_function": "logits", "predict": "labels"}
 _TOLERANCE = 1e-5
@@ -226,6 +226,8 @@ def _twin_backend(
     deviation = deviation_of(twin, origin)
     if not deviation <= _TOLERANCE:
         return None, False, f"no gradients: the differentiable twin deviates from the estimator by {deviation:.2g}"
+    from pytest_robustness.classifiers.pytorch import TorchBackend, to_device
+
     backend = TorchBackend(
         module=to_device(twin.module, device),
         device=device,

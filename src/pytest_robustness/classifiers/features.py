@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from pytest_robustness.classifiers import outputs as checks
-from pytest_robustness.classifiers.pytorch import TorchBackend
+from pytest_robustness.classifiers.backend import on_torch
 from pytest_robustness.errors import CapabilityError, ClassifierError, ParameterError
 
 if TYPE_CHECKING:
@@ -60,7 +60,7 @@ class _Call(NamedTuple):
 
 def last_layer(backend: Backend, pixels: NDArray[np.float32]) -> LastLayer | None:
     """Return the last linear layer of a model, looked for by a pass of images (N, C, H, W) in [0, 1]; None without."""
-    if not isinstance(backend, TorchBackend) or backend.outputs == "labels":
+    if not on_torch(backend) or backend.outputs == "labels":
         return None
     kinds: tuple[type[nn.Module], ...] = (nn.Linear,)
     if backend.origin is not None:
@@ -95,7 +95,7 @@ def feature_function(classifier: Classifier, images: NDArray[Any]) -> Callable[[
         Where the model has no last linear layer and no other was named.
     """
     backend = classifier.backend
-    name = backend.layer if isinstance(backend, TorchBackend) else None
+    name = backend.layer if on_torch(backend) else None
     entered = name is None
     if name is None:
         name = classifier.last_layer
@@ -119,7 +119,7 @@ def head_of(classifier: Classifier) -> LinearHead:
             got="input_shape=None",
             mend="Call bound first, or load the model with input_shape=(C, H, W).",
         )
-    if isinstance(classifier.backend, TorchBackend) and classifier.backend.layer is not None:
+    if on_torch(classifier.backend) and classifier.backend.layer is not None:
         raise CapabilityError(
             "features of a layer named by hand have no head",
             got=f"features={classifier.backend.layer!r}",
@@ -132,7 +132,7 @@ def head_of(classifier: Classifier) -> LinearHead:
 def required_layer(classifier: Classifier, pixels: NDArray[np.float32]) -> LastLayer:
     """Return the last linear layer; raise CapabilityError, which says what to do, where there is none."""
     found: LastLayer | None = classifier.guarded(lambda images: last_layer(classifier.backend, images), pixels)
-    classifier.passes.forwards += len(pixels) if isinstance(classifier.backend, TorchBackend) else 0
+    classifier.passes.forwards += len(pixels) if on_torch(classifier.backend) else 0
     if found is None:
         raise CapabilityError(
             f"{classifier.name} offers no features: it does not end in a linear layer",

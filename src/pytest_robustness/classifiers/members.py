@@ -6,11 +6,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from torch import nn
 
 from pytest_robustness.classifiers import outputs as checks
+from pytest_robustness.classifiers.backend import on_torch
 from pytest_robustness.classifiers.estimators import EstimatorBackend, ask
-from pytest_robustness.classifiers.pytorch import TorchBackend
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,6 +17,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from pytest_robustness.classifiers.backend import Backend
+    from pytest_robustness.classifiers.pytorch import TorchBackend
 
     Ask = Callable[[NDArray[np.float32]], NDArray[np.float64]]
 
@@ -30,12 +30,14 @@ def member_functions(backend: Backend) -> list[Ask]:
     VotingClassifier, BaggingClassifier, random forests and extra trees of scikit-learn, also behind a Pipeline or in a
     search. All members count alike, whatever weight the ensemble gives them.
     """
-    if isinstance(backend, TorchBackend) and backend.origin is None:
+    if on_torch(backend) and backend.origin is None:
+        from torch import nn
+
         members = getattr(backend.module, "members", None)
         if not isinstance(members, nn.ModuleList) or len(members) < 2 or backend.outputs == "labels":
             return []
         return [_of_module(replace(backend, module=member)) for member in members]
-    origin = backend.origin if isinstance(backend, TorchBackend) else backend
+    origin = backend.origin if on_torch(backend) else backend
     if not isinstance(origin, EstimatorBackend) or backend.outputs == "labels":
         return []
     return _of_estimator(origin)

@@ -6,6 +6,8 @@ import functools
 import types
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from pytest_robustness.classifiers.reached import ReachingDigest
 from pytest_robustness.errors import ClassifierError
 
@@ -34,21 +36,35 @@ def estimator_fingerprint(estimator: Any, *settings: object) -> tuple[str, bool]
     It covers the parameters and what was learned from the data, and of classes and functions what `torch_fingerprint`
     covers.
     """
-    import joblib
-
     digest = ReachingDigest()
     digest.add(settings)
     parts = [estimator, *(value for value in _parameters(estimator) if hasattr(value, "get_params"))]
     for part in parts:
         digest.add_type(type(part))
     try:
-        digest.add(str(joblib.hash(estimator, hash_name="sha1")))
+        digest.add(_joblib_hash(estimator))
     except Exception:
         digest.complete = False
     # Pickles hold functions by name only, so the content of one may change unseen.
     held = [value for part in parts for _, value in sorted(getattr(part, "__dict__", {}).items())]
     digest.add([value for value in [*_parameters(estimator), *held] if isinstance(value, _FUNCTIONS)])
     return digest.hexdigest(), digest.complete
+
+
+def _joblib_hash(estimator: Any) -> str:
+    """Return joblib's hash, but of records field by field.
+
+    The nodes of scikit-learn's trees are records, and what lies in memory between their fields is left to chance.
+    """
+    from joblib.hashing import NumpyHasher
+
+    class Hasher(NumpyHasher):  # type: ignore[misc]
+        def save(self, obj: Any) -> None:
+            if isinstance(obj, np.ndarray) and obj.dtype.names:
+                obj = [np.ascontiguousarray(obj[name]) for name in obj.dtype.names]
+            super().save(obj)
+
+    return str(Hasher(hash_name="sha1").hash(estimator))
 
 
 def _parameters(estimator: Any) -> list[Any]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from pytest_robustness.classifiers import outputs as checks
-from pytest_robustness.classifiers.features import last_layer
+from pytest_robustness.classifiers.backend import on_torch
 from pytest_robustness.errors import ClassifierError
 
 if TYPE_CHECKING:
@@ -37,14 +37,24 @@ def bound_classifier(classifier: Classifier, images: ArrayLike, num_classes: int
     classes = classifier.num_classes if first.ndim == 1 else first.shape[1]
     if num_classes is not None and classes is not None and classes != num_classes:
         found.extend(_more_classes_than(classifier, classes, num_classes))
-    layer = classifier.guarded(lambda some: last_layer(classifier.backend, some), checks.to_unit_floats(pixels))
+    layer = _last_layer(classifier, pixels)
     classifier.passes.forwards += len(pixels)
     return replace(
         classifier,
         num_classes=num_classes if classes is None else classes,
-        last_layer=None if layer is None else layer.name,
+        last_layer=layer,
         warnings=tuple(dict.fromkeys(found)),
     )
+
+
+def _last_layer(classifier: Classifier, pixels: NDArray[np.generic]) -> str | None:
+    """Return the name of the last linear layer; only what runs on torch can have one."""
+    if not on_torch(classifier.backend):
+        return None
+    from pytest_robustness.classifiers.features import last_layer
+
+    layer = classifier.guarded(lambda some: last_layer(classifier.backend, some), checks.to_unit_floats(pixels))
+    return None if layer is None else layer.name
 
 
 def _fitting_shape(classifier: Classifier, shape: tuple[int, ...]) -> tuple[int, int, int]:

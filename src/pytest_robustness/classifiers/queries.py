@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import torch
 
 from pytest_robustness.classifiers import outputs as checks
-from pytest_robustness.classifiers.pytorch import TorchBackend
+from pytest_robustness.classifiers.backend import on_torch
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -25,7 +25,7 @@ def score_function(backend: Backend, num_classes: int | None) -> Iterator[Callab
     Scores are logits, else logarithms of probabilities, else 1 for the predicted label and 0 for the others; in
     float64 wherever the model itself is not a torch module.
     """
-    if isinstance(backend, TorchBackend) and backend.has_gradients:
+    if on_torch(backend) and backend.has_gradients:
         with backend.differentiable() as function:
             yield torch.no_grad()(function)
     else:

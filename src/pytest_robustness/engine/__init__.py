@@ -24,4 +24,5 @@ _FILE_OF = {
     "Store": "store",
 }
 
-__getattr__ = loader(__name__, _FILE_OF)
+if not TYPE_CHECKING:
+    __getattr__, __dir__ = loader(__name__, _FILE_OF)

@@ -2,17 +2,9 @@
 
 from __future__ import annotations
 
+import importlib
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
-
-from pytest_robustness.evaluations.accuracy import Accuracy
-from pytest_robustness.evaluations.adversarial.evaluation import AdversarialAccuracy
-from pytest_robustness.evaluations.calibration.evaluation import Calibration
-from pytest_robustness.evaluations.certification.evaluation import CertifiedAccuracy
-from pytest_robustness.evaluations.corruption.evaluation import CorruptionAccuracy
-from pytest_robustness.evaluations.ood.evaluation import OutOfDistribution
-from pytest_robustness.evaluations.saliency.evaluation import Saliency
-from pytest_robustness.evaluations.sensitivity.evaluation import Sensitivity
+from typing import TYPE_CHECKING, cast
 
 if TYPE_CHECKING:
     from pytest_robustness.evaluations.base import Evaluation
@@ -20,17 +12,28 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Family:
-    """An evaluation and its thresholds: keyword of a marker to metric and comparison."""
+    """An evaluation, by the file in this room and its name there, and its thresholds.
 
-    evaluation: type[Evaluation]
+    A threshold is the keyword of a marker, to metric and comparison.
+    """
+
+    file: str
+    name: str
     thresholds: dict[str, tuple[str, str]] = field(default_factory=dict)
+
+    @property
+    def evaluation(self) -> type[Evaluation]:
+        """The evaluation, imported when it is first asked for: attacks need torch, accuracy does not."""
+        module = importlib.import_module(f"pytest_robustness.evaluations.{self.file}")
+        return cast("type[Evaluation]", getattr(module, self.name))
 
 
 FAMILIES: dict[str, Family] = {
-    "accuracy": Family(Accuracy, {"min_accuracy": ("accuracy", ">=")}),
-    "adversarial": Family(AdversarialAccuracy, {"min_accuracy": ("accuracy", ">=")}),
+    "accuracy": Family("accuracy", "Accuracy", {"min_accuracy": ("accuracy", ">=")}),
+    "adversarial": Family("adversarial.evaluation", "AdversarialAccuracy", {"min_accuracy": ("accuracy", ">=")}),
     "corruption": Family(
-        CorruptionAccuracy,
+        "corruption.evaluation",
+        "CorruptionAccuracy",
         {
             "min_accuracy": ("accuracy", ">="),
             "min_each": ("worst", ">="),
@@ -39,7 +42,8 @@ FAMILIES: dict[str, Family] = {
         },
     ),
     "ood": Family(
-        OutOfDistribution,
+        "ood.evaluation",
+        "OutOfDistribution",
         {
             "min_auroc": ("auroc", ">="),
             "min_near_auroc": ("near_auroc", ">="),
@@ -52,7 +56,8 @@ FAMILIES: dict[str, Family] = {
         },
     ),
     "calibration": Family(
-        Calibration,
+        "calibration.evaluation",
+        "Calibration",
         {
             "max_ece": ("ece", "<="),
             "max_ace": ("ace", "<="),
@@ -69,7 +74,8 @@ FAMILIES: dict[str, Family] = {
         },
     ),
     "sensitivity": Family(
-        Sensitivity,
+        "sensitivity.evaluation",
+        "Sensitivity",
         {
             "min_worst": ("worst", ">="),
             "min_mean": ("mean", ">="),
@@ -79,7 +85,8 @@ FAMILIES: dict[str, Family] = {
         },
     ),
     "certified": Family(
-        CertifiedAccuracy,
+        "certification.evaluation",
+        "CertifiedAccuracy",
         {
             "min_accuracy": ("accuracy", ">="),
             "min_mean_radius": ("mean_radius", ">="),
@@ -87,7 +94,8 @@ FAMILIES: dict[str, Family] = {
         },
     ),
     "saliency": Family(
-        Saliency,
+        "saliency.evaluation",
+        "Saliency",
         {
             "min_accuracy": ("accuracy", ">="),
             "max_excess_drop": ("excess_drop", "<="),

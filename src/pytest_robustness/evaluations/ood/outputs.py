@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from pytest_robustness.classifiers.outputs import LINKS
-from pytest_robustness.evaluations.ood.gradient_scores import GRADIENT_SCORES
 from pytest_robustness.metrics.scores import SCORES, Head, Outputs
 
 if TYPE_CHECKING:
@@ -59,6 +58,8 @@ class Passes:
         """Return the anomaly scores (N,) of the images, for a score that is not fitted on data."""
         chosen = SCORES[score]
         if chosen.function is None:
+            from pytest_robustness.evaluations.ood.gradient_scores import GRADIENT_SCORES
+
             return GRADIENT_SCORES[score](self.classifier, self.images, batch_size=self.batch_size)
         state = None if chosen.fit is None else chosen.fit(Outputs(), Head(**self.classifier.head()._asdict()))
         return chosen.function(Outputs(**self.arrays(chosen.needs)), state)
