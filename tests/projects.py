@@ -20,12 +20,12 @@ def load():
 """What the pages call ``mypackage.models``; fitted to the digits that the examples evaluate it on."""
 
 
-def write_squares(path: Path, n: int = 400) -> None:
-    """Write images, 8 x 8, of noise with one brighter quarter, whose number is the label."""
+def write_squares(path: Path, n: int = 400, *, brightness: float = 0.52) -> None:
+    """Write images, 8 x 8, of noise around 0.4 with one brighter quarter, whose number is the label."""
     rng = np.random.default_rng(0)
     labels = rng.integers(0, 4, n)
     means = np.full((n, 2, 2), 0.4)
-    means[np.arange(n), labels // 2, labels % 2] = 0.52
+    means[np.arange(n), labels // 2, labels % 2] = brightness
     noisy = np.kron(means, np.ones((4, 4))) + rng.normal(0, 0.22, (n, 8, 8))
     np.savez(path, images=np.rint(noisy.clip(0, 1) * 255).astype(np.uint8)[:, None], labels=labels)
 

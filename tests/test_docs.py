@@ -7,6 +7,7 @@ import re
 import shlex
 import subprocess
 import sys
+import tomllib
 from fractions import Fraction
 from pathlib import Path
 
@@ -28,7 +29,7 @@ from pytest_robustness.evaluations.families import FAMILIES
 from pytest_robustness.metrics import SCORES
 from pytest_robustness.saliency import SALIENCY
 from pytest_robustness.saliency.registry import options_of
-from pytest_robustness.scorecard.settings import REPORT_SUFFIXES
+from pytest_robustness.scorecard.suffixes import REPORT_SUFFIXES
 from pytest_robustness.transforms import MNIST_C
 from pytest_robustness.transforms.common import COMMON
 from pytest_robustness.transforms.parametric import PARAMETERS
@@ -39,6 +40,7 @@ OUTPUTS = (Path(__file__).parent.parent / "docs" / "outputs.md").read_text(encod
 CHANGES = (Path(__file__).parent.parent / "docs" / "sensitivity.md").read_text(encoding="utf-8")
 CERTIFICATES = (Path(__file__).parent.parent / "docs" / "certification.md").read_text(encoding="utf-8")
 BASELINES = (Path(__file__).parent.parent / "docs" / "baselines.md").read_text(encoding="utf-8")
+PROPOSALS = (Path(__file__).parent.parent / "docs" / "proposals.md").read_text(encoding="utf-8")
 MEASURES = (Path(__file__).parent.parent / "docs" / "measures.md").read_text(encoding="utf-8")
 
 
@@ -174,6 +176,31 @@ def test_the_examples_run(tmp_path: Path, page: str, tests: int) -> None:
         )
         assert done.returncode == 0, done.stdout + done.stderr
         assert f"{tests} passed" in done.stdout
+
+
+def test_what_is_proposed_is_met(tmp_path: Path) -> None:
+    write_readme_model(tmp_path)
+
+    def run(program: str, *arguments: str) -> str:
+        module = {"pytest": "pytest", "pytest-robustness": "pytest_robustness.cli"}[program]
+        command = [sys.executable, "-m", module, *arguments]
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stdout + done.stderr
+        return done.stdout
+
+    (block,) = re.findall(r"^```console\n(.*?)^```$", PROPOSALS, re.MULTILINE | re.DOTALL)
+    for line in block.splitlines():
+        run(*shlex.split(line.removeprefix("$ ")))
+    written = (tmp_path / "requirements.toml").read_text(encoding="utf-8")
+    found = tomllib.loads(written)["robustness"]
+    (shown,) = re.findall(r"^```toml\n(.*?)^```$", PROPOSALS, re.MULTILINE | re.DOTALL)
+    first = tomllib.loads(shown)["robustness"]
+    assert first["require"][0].pop("min_accuracy") == pytest.approx(found["require"][0].pop("min_accuracy"), abs=0.05)
+    assert first == {**found, "require": found["require"][:1]}
+    (text,) = re.findall(r"^```python\n(.*?)^```$", PROPOSALS, re.MULTILINE | re.DOTALL)
+    (tmp_path / "test_models.py").write_text(text, encoding="utf-8")
+    (tmp_path / "mypackage" / "requirements.toml").write_text(written, encoding="utf-8")
+    assert f"{len(found['require'])} passed" in run("pytest", "test_models.py")
 
 
 def test_the_table_of_reports_has_every_format() -> None:

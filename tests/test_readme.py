@@ -46,7 +46,7 @@ def run(command: list[str], folder: Path) -> str:
 def test_every_block_is_of_a_kind_that_is_tested() -> None:
     kinds = {kind for kind, _ in BLOCK.findall(README.read_text(encoding="utf-8"))}
     assert kinds == {"python", "toml", "console", "text"}
-    assert len(commands()) == 7
+    assert len(commands()) == 8
 
 
 @pytest.mark.parametrize("command", commands())

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pytest_robustness.engine import Evaluator
     from pytest_robustness.evaluations import Measurement, Requirement
     from pytest_robustness.plugin.facade import Robustness
+    from pytest_robustness.plugin.tables import requirements
     from pytest_robustness.scorecard import Scorecard
 
 __all__ = [
@@ -31,6 +32,7 @@ __all__ = [
     "find_counterexamples",
     "load_classifier",
     "load_dataset",
+    "requirements",
     "smallest_failure",
 ]
 
@@ -47,11 +49,9 @@ _ROOM_OF = {
     "find_counterexamples": "counterexamples",
     "load_classifier": "classifiers",
     "load_dataset": "datasets",
+    "requirements": "plugin.tables",
     "smallest_failure": "counterexamples",
 }
 
-__getattr__ = loader(__name__, _ROOM_OF)
-
-
-def __dir__() -> list[str]:
-    return sorted(set(globals()) | set(__all__))
+if not TYPE_CHECKING:
+    __getattr__, __dir__ = loader(__name__, _ROOM_OF)

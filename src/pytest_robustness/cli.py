@@ -7,14 +7,14 @@ import sys
 from typing import TYPE_CHECKING
 
 from pytest_robustness import __version__
-from pytest_robustness.commands import cache, certify, compare, data, plan, scorecard, sensitivity
+from pytest_robustness.commands import cache, certify, compare, data, plan, propose, scorecard, sensitivity
 from pytest_robustness.commands.console import NOT_EVALUATED, USAGE, complain
 from pytest_robustness.errors import ConfigurationError, ParameterError, RobustnessError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-COMMANDS = (scorecard, compare, sensitivity, certify, plan, cache, data)
+COMMANDS = (scorecard, propose, compare, sensitivity, certify, plan, cache, data)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
