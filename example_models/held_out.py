@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+from functools import cache
 
 import numpy as np
 
 from pytest_robustness import Dataset, load_dataset
 
 
+@cache
 def training_set() -> Dataset:
     """Return the MNIST training set without the 5,000 images of ``mnist-5k``.
 

@@ -2,28 +2,38 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy
+from tqdm import tqdm  # type: ignore[import-untyped]
+
+from example_models.weights import empty
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from pytest_robustness import Dataset
+
+    Loss = Callable[[Any, Tensor, Tensor], Tensor]
 
 Network = TypeVar("Network", bound=nn.Module)
 
 
 def fresh(make: Callable[[], Network], generator: torch.Generator) -> Network:
     """Return a network with weights drawn from `generator` (He et al. 2015, arXiv:1502.01852) and biases of zero."""
-    with torch.device("meta"):
-        model = make()
-    model.to_empty(device="cpu")
+    model = empty(make).to_empty(device="cpu")
     for layer in model.modules():
         if isinstance(layer, nn.Conv2d | nn.Linear):
             nn.init.kaiming_normal_(layer.weight, nonlinearity="relu", generator=generator)
             nn.init.constant_(layer.get_parameter("bias"), 0.0)
     return model
+
+
+def plain(model: nn.Module, images: Tensor, labels: Tensor) -> Tensor:
+    """Return the cross-entropy of the images as they are."""
+    return cross_entropy(model(images), labels)
 
 
 def descend(
@@ -36,25 +46,59 @@ def descend(
     epochs: int,
     batch: int,
     generator: torch.Generator,
-    changed: Callable[[Tensor], Tensor] = lambda images: images,
+    loss: Loss = plain,
 ) -> None:
-    """Minimise the cross-entropy over shuffled batches, each `changed` before the network sees it; print the losses.
+    """Minimise a loss over shuffled batches; show how far it is, or where nobody looks print a line an epoch.
 
     The schedule of the learning rate makes a step with every batch.
     """
+    bar = tqdm(total=epochs * steps(images, batch), unit="step", disable=None, leave=False)
     for epoch in range(1, epochs + 1):
-        total = 0.0
+        total = torch.zeros(())
         for rows in torch.split(torch.randperm(len(images), generator=generator), batch):
-            loss = _step(model, optimizer, changed(images[rows]), labels[rows])
+            optimizer.zero_grad()
+            value = loss(model, images[rows], labels[rows])
+            torch.autograd.backward(value)
+            optimizer.step()
             schedule.step()
-            total += loss * len(rows)
-        print(f"epoch {epoch} of {epochs}, loss {total / len(images):.4f}", flush=True)
+            total += value.detach() * len(rows)
+            bar.update()
+        bar.set_postfix(epoch=epoch, loss=f"{total / len(images):.4f}")
+        if bar.disable:
+            print(f"epoch {epoch} of {epochs}, loss {total / len(images):.4f}", flush=True)
+    bar.close()
 
 
-def _step(model: nn.Module, optimizer: torch.optim.Optimizer, images: Tensor, labels: Tensor) -> float:
-    """Make one step of the optimizer; return the loss of the batch before it."""
-    optimizer.zero_grad()
-    loss = cross_entropy(model(images), labels)
-    torch.autograd.backward(loss)
-    optimizer.step()
-    return loss.item()
+def improve(
+    model: Network,
+    data: Dataset,
+    *,
+    epochs: int,
+    batch: int,
+    learning_rate: float,
+    weight_decay: float,
+    generator: torch.Generator,
+    loss: Callable[[int], Loss] = lambda _: plain,
+) -> Network:
+    """Minimise a loss, made for the number of steps, with Adam and L2; the rate falls to zero along half a cosine."""
+    images, labels = torch.from_numpy(data.pixels()), torch.from_numpy(data.labels.copy())
+    optimizer = torch.optim.Adam(model.parameters(), lr=learning_rate, weight_decay=weight_decay)
+    total = epochs * steps(images, batch)
+    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=total)
+    descend(
+        model.train(),
+        optimizer,
+        schedule,
+        images,
+        labels,
+        epochs=epochs,
+        batch=batch,
+        generator=generator,
+        loss=loss(total),
+    )
+    return model.eval()
+
+
+def steps(images: Tensor, batch: int) -> int:
+    """Return the number of batches in an epoch."""
+    return -(-len(images) // batch)

@@ -3,76 +3,129 @@
 from __future__ import annotations
 
 import argparse
+import sys
 import time
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from example_models.held_out import training_set
 from pytest_robustness import Evaluator, load_dataset
+from pytest_robustness.errors import RobustnessError
 from pytest_robustness.evaluations import Accuracy
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-Model = TypeVar("Model")
-
-QUICK_SIZE = 2000
+QUICK_SIZE = 500
 """Training images under ``--quick``: enough to see that a script works, not for a model worth keeping."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Job:
-    """What a training script was asked for."""
+@dataclass(frozen=True, slots=True)
+class Seconds:
+    """How long a training took."""
 
-    output: Path
-    quick: bool
+    wall: float
+    cpu: float
 
 
-def read_job(description: str, weights: Path, argv: Sequence[str] | None) -> Job:
-    """Read the command line; exit with code 2 rather than overwrite weights unasked.
+@dataclass(frozen=True, slots=True)
+class Script:
+    """A training script: called with the arguments of a command line, it trains, saves and reports.
 
     Parameters
     ----------
-    description : str
+    about : str
         What the script does.
     weights : Path
         Where the weights go by default.
-    argv : sequence of str, optional
-        The arguments; those of the process by default.
+    fit : callable
+        ``fit(data, epochs=...)`` returns a trained model.
+    save : callable
+        Writes a model to a path.
+    epochs : int
+        How often the training goes over the data by default.
+    quick_epochs : int
+        The same under ``--quick``.
     """
-    parser = argparse.ArgumentParser(description=description)
-    parser.add_argument("--quick", action="store_true", help=f"train briefly on {QUICK_SIZE:,} images")
-    parser.add_argument("--force", action="store_true", help="overwrite weights that exist")
-    parser.add_argument("--output", type=Path, default=weights, metavar="FILE", help="default: %(default)s")
-    arguments = parser.parse_args(argv)
-    if arguments.output.exists() and not arguments.force:
-        parser.error(f"{arguments.output} exists; give --force to overwrite it, or another --output")
-    if not arguments.output.parent.is_dir():
-        parser.error(f"{arguments.output.parent} is not a folder")
-    return Job(output=arguments.output, quick=arguments.quick)
+
+    about: str
+    weights: Path
+    fit: Callable[..., Any]
+    save: Callable[[Any, Path], None]
+    epochs: int
+    quick_epochs: int = 1
+
+    def __call__(self, argv: Sequence[str] | None = None) -> Seconds:
+        """Train; exit with code 2 rather than overwrite weights unasked.
+
+        Parameters
+        ----------
+        argv : sequence of str, optional
+            The arguments; those of the process by default.
+        """
+        asked = self._read(argv)
+        try:
+            return self._train(asked)
+        except RobustnessError as error:
+            sys.exit(f"{Path(sys.argv[0]).name}: {error}")
+
+    def _train(self, asked: argparse.Namespace) -> Seconds:
+        data = training_set().sample(QUICK_SIZE if asked.quick else None, seed=0)
+        epochs = asked.epochs or (self.quick_epochs if asked.quick else self.epochs)
+        wall, cpu = time.perf_counter(), time.process_time()
+        # More threads would round sums in another order. With one, any machine of a kind does the same.
+        with threadpool_limits(limits=1):
+            model = self.fit(data, epochs=epochs)
+        seconds = Seconds(wall=time.perf_counter() - wall, cpu=time.process_time() - cpu)
+        self.save(model, asked.output)
+        test = load_dataset("mnist").sample(QUICK_SIZE if asked.quick else None, seed=0)
+        accuracy = Evaluator(model, test).measure(Accuracy()).value
+        print(f"trained on {len(data):,} images in {seconds.wall:.1f} s, {seconds.cpu:.1f} s of them on a processor")
+        print(f"accuracy on {len(test):,} images of the MNIST test set: {accuracy:.4f}")
+        print(f"{asked.output}: {asked.output.stat().st_size / 1000:.0f} kB")
+        return seconds
+
+    def _read(self, argv: Sequence[str] | None) -> argparse.Namespace:
+        quick = f"train briefly, on {QUICK_SIZE:,} images"
+        return read_arguments(argv, about=self.about, output=self.weights, epochs=self.epochs, quick=quick)
 
 
-def train(job: Job, *, fit: Callable[..., Model], save: Callable[[Model, Path], None]) -> None:
-    """Fit, save, and print where the weights are, the seconds of the fit, and the accuracy on the MNIST test set.
+def read_arguments(
+    argv: Sequence[str] | None, *, about: str, output: Path, epochs: int, quick: str
+) -> argparse.Namespace:
+    """Read the command line of a script that writes a file; exit with code 2 where it must not or cannot be written.
 
     Parameters
     ----------
-    job : Job
-    fit : callable
-        ``fit(data, quick=...)`` returns a trained model.
-    save : callable
-        Writes a model to a path.
+    argv : sequence of str, optional
+        The arguments; those of the process by default.
+    about, quick : str
+        What the script does, and what it does under ``--quick``.
+    output : Path
+        What it writes by default.
+    epochs : int
+        Its passes over the data by default.
     """
-    data = training_set().sample(QUICK_SIZE if job.quick else None, seed=0)
-    started = time.perf_counter()
-    # Sums are rounded in another order where more threads share them: with one, any machine of a kind gives the same.
-    with threadpool_limits(limits=1):
-        model = fit(data, quick=job.quick)
-    seconds = time.perf_counter() - started
-    save(model, job.output)
-    accuracy = Evaluator(model, load_dataset("mnist")).measure(Accuracy()).value
-    print(f"trained on {len(data):,} images in {seconds:.1f} s; accuracy on the MNIST test set: {accuracy:.4f}")
-    print(f"{job.output}: {job.output.stat().st_size / 1000:.0f} kB")
+    parser = argparse.ArgumentParser(description=about)
+    parser.add_argument("--epochs", type=_count, metavar="N", help=f"passes over the data (default: {epochs})")
+    parser.add_argument("--quick", action="store_true", help=quick)
+    parser.add_argument("--force", action="store_true", help="overwrite a file that exists")
+    parser.add_argument("--output", type=Path, default=output, metavar="FILE", help="default: %(default)s")
+    asked = parser.parse_args(argv)
+    if asked.output.is_dir():
+        parser.error(f"{asked.output} is a folder; name a file in it")
+    if asked.output.exists() and not asked.force:
+        parser.error(f"{asked.output} exists; give --force to overwrite it, or another --output")
+    if not asked.output.parent.is_dir():
+        parser.error(f"{asked.output.parent} is not a folder")
+    return asked
+
+
+def _count(text: str) -> int:
+    """Read a positive number for argparse."""
+    if not (text.isdecimal() and int(text) >= 1):
+        raise argparse.ArgumentTypeError(f"got {text!r}, allowed: a whole number from 1")
+    return int(text)

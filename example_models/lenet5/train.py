@@ -2,44 +2,63 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 import torch
 from safetensors.torch import save_file
 
 from example_models.lenet5 import WEIGHTS, LeNet5
-from example_models.networks import descend, fresh
-from example_models.training import read_job, train
+from example_models.networks import fresh, improve
+from example_models.recipes import on
+from example_models.training import Script
+from example_models.weights import rounded, save_halves
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
+    from example_models.networks import Loss
+    from example_models.recipes import Change
     from pytest_robustness import Dataset
 
 EPOCHS = 12
+ATTACKED_EPOCHS = 8  # where PGD attacks every batch: each takes as long as six others
 BATCH = 100
 LEARNING_RATE = 2e-3
 WEIGHT_DECAY = 3e-4  # keeps the logits small: without it float32 rounds the gradient of many samples to zero
 SEED = 0
 
 
-def fresh_model(generator: torch.Generator) -> LeNet5:
-    """Return a network with weights drawn from `generator` (He et al. 2015, arXiv:1502.01852) and biases of zero."""
-    return fresh(LeNet5, generator)
+def fit(
+    data: Dataset, *, epochs: int, make: Callable[[], LeNet5] = LeNet5, seed: int = SEED, changes: Sequence[Change] = ()
+) -> LeNet5:
+    """Train a network with new weights, with `changes` made to each batch in the order given."""
+    generator = torch.Generator().manual_seed(seed)
+    model = fresh(make, generator)
+    return tune(model, data, epochs=epochs, generator=generator, loss=partial(on, changes, generator))
 
 
-def fit(data: Dataset, *, quick: bool = False) -> LeNet5:
-    """Minimise the cross-entropy with Adam and L2; the learning rate falls to zero along half a cosine."""
-    epochs = 1 if quick else EPOCHS
-    generator = torch.Generator().manual_seed(SEED)
-    model = fresh_model(generator).train()
-    images, labels = torch.from_numpy(data.pixels()), torch.from_numpy(data.labels.copy())
-    optimizer = torch.optim.Adam(model.parameters(), lr=LEARNING_RATE, weight_decay=WEIGHT_DECAY)
-    batches = -(-len(images) // BATCH)
-    schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, T_max=epochs * batches)
-    descend(model, optimizer, schedule, images, labels, epochs=epochs, batch=BATCH, generator=generator)
-    return model.eval()
+def tune(
+    model: LeNet5,
+    data: Dataset,
+    *,
+    epochs: int,
+    generator: torch.Generator,
+    loss: Callable[[int], Loss],
+    learning_rate: float = LEARNING_RATE,
+) -> LeNet5:
+    """Train a network that has weights."""
+    return improve(
+        model,
+        data,
+        epochs=epochs,
+        batch=BATCH,
+        learning_rate=learning_rate,
+        weight_decay=WEIGHT_DECAY,
+        generator=generator,
+        loss=loss,
+    )
 
 
 def save(model: LeNet5, path: Path) -> None:
@@ -47,9 +66,18 @@ def save(model: LeNet5, path: Path) -> None:
     save_file(model.state_dict(), path)
 
 
-def main(argv: Sequence[str] | None = None) -> None:
-    train(read_job(__doc__, WEIGHTS, argv), fit=fit, save=save)
+def variant(
+    about: str, weights: Path, *changes: Change, make: Callable[[], LeNet5] = LeNet5, epochs: int = EPOCHS
+) -> Script:
+    """Return the training script of another LeNet-5, which is stored as float16 and meets changed digits."""
 
+    def fit_rounded(data: Dataset, *, epochs: int) -> LeNet5:
+        return rounded(fit(data, epochs=epochs, make=make, changes=changes))
+
+    return Script(about, weights, fit=fit_rounded, save=save_halves, epochs=epochs)
+
+
+main = Script(__doc__, WEIGHTS, fit=fit, save=save, epochs=EPOCHS)
 
 if __name__ == "__main__":
     main()

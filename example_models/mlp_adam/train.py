@@ -7,30 +7,28 @@ from typing import TYPE_CHECKING
 
 from sklearn.exceptions import ConvergenceWarning
 
+from example_models.bars import bar_of_lines
 from example_models.mlp_adam import WEIGHTS, estimator, save
-from example_models.training import read_job, train
+from example_models.training import Script
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from sklearn.neural_network import MLPClassifier
 
     from pytest_robustness import Dataset
 
+EPOCHS = 400  # at most: it ends where the loss falls no more
 
-def fit(data: Dataset, *, quick: bool = False) -> MLPClassifier:
-    """Fit the estimator on pixels in [0, 1]; it prints the loss of each pass over the data."""
-    model = estimator(max_iter=3) if quick else estimator()
-    model.set_params(verbose=True)
-    with warnings.catch_warnings():
-        if quick:
-            warnings.simplefilter("ignore", ConvergenceWarning)  # three passes are not meant to converge
+
+def fit(data: Dataset, *, epochs: int) -> MLPClassifier:
+    """Fit the estimator on pixels in [0, 1]; it tells of each pass over the data."""
+    model = estimator(max_iter=epochs).set_params(verbose=True)
+    with warnings.catch_warnings(), bar_of_lines("Iteration", epochs):
+        if epochs < EPOCHS:
+            warnings.simplefilter("ignore", ConvergenceWarning)  # fewer passes were asked for
         return model.fit(data.pixels().reshape(len(data), -1), data.labels)
 
 
-def main(argv: Sequence[str] | None = None) -> None:
-    train(read_job(__doc__, WEIGHTS, argv), fit=fit, save=save)
-
+main = Script(__doc__, WEIGHTS, fit=fit, save=save, epochs=EPOCHS, quick_epochs=3)
 
 if __name__ == "__main__":
     main()

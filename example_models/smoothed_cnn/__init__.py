@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from pathlib import Path
 
-import torch
-from safetensors.torch import load_file
 from torch import Tensor, nn
+
+from example_models.weights import load_weights
 
 WEIGHTS = Path(__file__).with_name("weights.safetensors")
 
@@ -38,8 +38,4 @@ def load(path: Path = WEIGHTS) -> SmoothedCNN:
 
     The weights are stored as float16 and computed with as float32.
     """
-    with torch.device("meta"):  # no random weights are drawn that would be replaced at once
-        model = SmoothedCNN()
-    weights = {name: tensor.float() for name, tensor in load_file(path).items()}
-    model.load_state_dict(weights, assign=True)
-    return model.eval()
+    return load_weights(SmoothedCNN, path)

@@ -5,17 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import torch
-from safetensors.torch import save_file
 from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
 
-from example_models.networks import descend, fresh
+from example_models.networks import descend, fresh, steps
 from example_models.smoothed_cnn import WEIGHTS, SmoothedCNN
-from example_models.training import read_job, train
+from example_models.training import Script
+from example_models.weights import rounded, save_halves
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-    from pathlib import Path
-
     from pytest_robustness import Dataset
 
 KEPT, OUT_OF = 4, 5  # a pixel is kept with probability 4/5: the alpha that the certificates are asked for
@@ -47,52 +45,31 @@ def flip(images: Tensor, generator: torch.Generator) -> Tensor:
     return (images ^ (draws >= KEPT)).float()
 
 
-def fit(data: Dataset, *, quick: bool = False) -> SmoothedCNN:
+def fit(data: Dataset, *, epochs: int) -> SmoothedCNN:
     """Minimise the cross-entropy over images that meet new noise in every epoch.
 
     The learning rate rises at first and then falls to zero along half a cosine. At the end the weights are rounded to
     float16, in which they are stored, so that what is returned is what `load` gives.
     """
-    epochs = 2 if quick else EPOCHS  # one brief epoch has too few steps for the rise
     generator = torch.Generator().manual_seed(SEED)
     model = fresh_model(generator).train()
     images, labels = torch.from_numpy(data.pixels() > 0.5).byte(), torch.from_numpy(data.labels.copy())
     optimizer = torch.optim.SGD(
         model.parameters(), lr=LEARNING_RATE, momentum=MOMENTUM, nesterov=True, weight_decay=WEIGHT_DECAY
     )
-    batches = -(-len(images) // BATCH)
     schedule = torch.optim.lr_scheduler.OneCycleLR(
-        optimizer, LEARNING_RATE, total_steps=epochs * batches, pct_start=WARM_UP, cycle_momentum=False
+        optimizer, LEARNING_RATE, total_steps=epochs * steps(images, BATCH), pct_start=WARM_UP, cycle_momentum=False
     )
-    descend(
-        model,
-        optimizer,
-        schedule,
-        images,
-        labels,
-        epochs=epochs,
-        batch=BATCH,
-        generator=generator,
-        changed=lambda some: flip(some, generator),
-    )
+
+    def loss(model: nn.Module, images: Tensor, labels: Tensor) -> Tensor:
+        return cross_entropy(model(flip(images, generator)), labels)
+
+    descend(model, optimizer, schedule, images, labels, epochs=epochs, batch=BATCH, generator=generator, loss=loss)
     return rounded(model).eval()
 
 
-def rounded(model: SmoothedCNN) -> SmoothedCNN:
-    """Round the weights to float16 and lay them out as `load` does, in place; return the model."""
-    for parameter in model.parameters():
-        parameter.data = parameter.data.half().float().contiguous()
-    return model
-
-
-def save(model: SmoothedCNN, path: Path) -> None:
-    """Write the weights as float16."""
-    save_file({name: weight.half().contiguous() for name, weight in model.state_dict().items()}, path)
-
-
-def main(argv: Sequence[str] | None = None) -> None:
-    train(read_job(__doc__, WEIGHTS, argv), fit=fit, save=save)
-
+# One brief epoch would have too few steps for the rise of the learning rate.
+main = Script(__doc__, WEIGHTS, fit=fit, save=save_halves, epochs=EPOCHS, quick_epochs=4)
 
 if __name__ == "__main__":
     main()

@@ -47,7 +47,8 @@ def copy_of(tmp_path: Path) -> Any:
     def copy(name: str) -> Copy:
         package = tmp_path / "example_models"
         package.mkdir()
-        shutil.copy(EXAMPLE_MODELS / "__init__.py", package)
+        for shared in EXAMPLE_MODELS.glob("*.py"):
+            shutil.copy(shared, package)
         shutil.copytree(EXAMPLE_MODELS / name, package / name, ignore=shutil.ignore_patterns("__pycache__"))
         return Copy(tmp_path, name)
 

@@ -10,6 +10,7 @@ from safetensors.torch import load_file, save_file
 
 from example_models import lenet5
 from example_models.lenet5 import train
+from example_models.networks import fresh
 from pytest_robustness import Evaluator, load_classifier
 from pytest_robustness.evaluations import Accuracy
 
@@ -32,12 +33,12 @@ def test_load_gives_the_network_ready_to_use() -> None:
 def test_loading_leaves_the_global_random_state_alone() -> None:
     before = torch.get_rng_state()
     lenet5.load()
-    train.fresh_model(torch.Generator().manual_seed(0))
+    fresh(lenet5.LeNet5, torch.Generator().manual_seed(0))
     torch.testing.assert_close(torch.get_rng_state(), before, rtol=0, atol=0)
 
 
 def test_a_reloaded_network_answers_as_the_trained_one(tmp_path: Path) -> None:
-    trained = train.fresh_model(torch.Generator().manual_seed(0)).eval()
+    trained = fresh(lenet5.LeNet5, torch.Generator().manual_seed(0)).eval()
     train.save(trained, tmp_path / "weights.safetensors")
     reloaded = lenet5.load(tmp_path / "weights.safetensors")
     images = torch.rand((8, 1, 28, 28), generator=torch.Generator().manual_seed(1))

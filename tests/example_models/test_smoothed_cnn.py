@@ -11,6 +11,7 @@ from safetensors.torch import load_file, save_file
 
 from example_models import smoothed_cnn
 from example_models.smoothed_cnn import train
+from example_models.weights import rounded, save_halves
 from pytest_robustness import load_classifier
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ def test_a_reloaded_network_answers_as_the_trained_one(tmp_path: Path) -> None:
     trained = train.fresh_model(generator).eval()
     torch.nn.init.normal_(trained.classifier[-1].weight, generator=generator)  # it starts at zero, which says nothing
     exact = {name: weight.clone() for name, weight in trained.state_dict().items()}
-    train.save(train.rounded(trained), tmp_path / "weights.safetensors")
+    save_halves(rounded(trained), tmp_path / "weights.safetensors")
     reloaded = smoothed_cnn.load(tmp_path / "weights.safetensors")
     images = torch.randint(0, 2, (8, 1, 28, 28), generator=generator).float()
     torch.testing.assert_close(reloaded(images), trained(images), rtol=0, atol=0)
