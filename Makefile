@@ -5,11 +5,12 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/pip --disable-pip-version-check --quiet
 OUTPUTS := scorecard.html scorecard.md scorecard.json
+DEMO := mlp_adam lenet5 smoothed_cnn
 
 .PHONY: demo test lint bench docs clean
 
 demo: $(VENV)/examples
-	$(BIN)/pytest example_models $(foreach file,$(OUTPUTS),--robustness-report=$(file))
+	$(BIN)/pytest $(addprefix example_models/,$(DEMO)) $(foreach file,$(OUTPUTS),--robustness-report=$(file))
 
 test: $(VENV)/dev
 	$(BIN)/pytest -n 2 --dist=loadfile

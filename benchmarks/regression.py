@@ -8,12 +8,12 @@ import numpy as np
 from tabulate import tabulate
 
 from pytest_robustness.evaluations import Measurement
+from pytest_robustness.gates.drops import judge_drop
+from pytest_robustness.gates.settings import Settings
 from pytest_robustness.metrics import binomial_interval
 from pytest_robustness.scorecard.comparison import compare_rows
-from pytest_robustness.scorecard.drops import judge_drop
 from pytest_robustness.scorecard.outcomes import pack_outcomes
 from pytest_robustness.scorecard.rows import Row
-from pytest_robustness.scorecard.settings import Settings
 
 BEFORE = 0.95
 N = 1_000

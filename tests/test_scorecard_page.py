@@ -35,6 +35,11 @@ def test_the_readme_and_the_page_show_the_same_run() -> None:
     assert int(passed) == len(rows)
 
 
+def test_the_page_is_of_the_models_of_the_demo() -> None:
+    (demo,) = re.findall(r"^DEMO := (.*)$", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
+    assert set(re.findall(r"^### (\S+) on ", PAGE.replace("\\", ""), re.MULTILINE)) == set(demo.split())
+
+
 def test_the_picture_is_in_the_readme() -> None:
     (path,) = re.findall(r"!\[[^\]]+\]\((docs/scorecard\.png)\)", README)
     assert (ROOT / path).read_bytes().startswith(b"\x89PNG")
