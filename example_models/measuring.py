@@ -97,14 +97,16 @@ def measure(name: str) -> Path:
 
 
 def agreement(before: Scorecard, after: Scorecard) -> str:
-    """Say how many rows have the value of another scorecard, how many lie in its intervals, and which do not."""
+    """Say how many rows have the value of another scorecard, or lie in its intervals, and which do not or are gone."""
     known = {row.id: row for row in before.rows}
     pairs = [(known[row.id], row) for row in after.rows if row.id in known]
     outside = [row.id for old, row in pairs if not old.low <= row.value <= old.high]
     same = sum(old.value == row.value for old, row in pairs)
     inside = len(pairs) - same - len(outside)
     text = f"of {len(pairs)} rows {same} are as before, {inside} others inside their intervals"
-    return f"{text}, outside: {', '.join(outside) or 'none'}"
+    text = f"{text}, outside: {', '.join(outside) or 'none'}"
+    gone = known.keys() - {row.id for row in after.rows}
+    return f"{text}, no longer there: {', '.join(sorted(gone))}" if gone else text
 
 
 def propose(name: str) -> Path:

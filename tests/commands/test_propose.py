@@ -155,6 +155,36 @@ def test_a_table_that_cannot_be_written_is_shown(
     assert tomllib.loads(shown.out)["robustness"]["model"] == "models.py:predict"
 
 
+HIDDEN = """
+import torch
+
+class Net(torch.nn.Module):
+    def forward(self, images):
+        return 20 * torch.nn.functional.avg_pool2d((images * 8).round() / 8, 4).flatten(1)
+"""
+
+
+def test_an_attack_that_cannot_work_counts_as_not_evaluated(capsys: pytest.CaptureFixture[str]) -> None:
+    Path("nets.py").write_text(HIDDEN)
+    attacked = '[[robustness.require]]\nfamily = "adversarial"\nattack = "fgsm"\neps = 0.05\n'
+    head = '[robustness]\nmodel = "nets.py:Net"\ndata = "squares.npz"\n'
+    Path("attacked.toml").write_text(head + '[[robustness.require]]\nfamily = "accuracy"\n' + attacked)
+    assert main(["propose", "--config", "attacked.toml", "-q", *FILE]) == NOT_EVALUATED
+    assert [row["family"] for row in table()["require"]] == ["accuracy"]
+    assert "left out: adversarial(attack=fgsm, eps=0.05): it cannot be relied on" in capsys.readouterr().err
+
+
+def test_a_row_that_no_table_asks_for_is_left_out(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["scorecard", "models.py:predict", "--config", "asked.toml", "--report", "card.json", "-q"]) == FAILED
+    card = json.loads(Path("card.json").read_text())
+    for row in card["rows"]:
+        row["parameters"].pop("score", None)  # from a version, say, that had another one by default
+    Path("card.json").write_text(json.dumps(card))
+    assert main(["propose", "--from", "card.json", "--data", "squares.npz", *FILE]) == PASSED
+    assert {row["family"] for row in table()["require"]} == {"accuracy"}
+    assert "its parameters cannot be written as a table" in capsys.readouterr().err
+
+
 def test_rows_of_other_settings_come_from_a_scorecard_too() -> None:
     report = ["--report", "card.json", "-q"]
     assert main(["scorecard", "models.py:predict", "--config", "asked.toml", *report]) == FAILED

@@ -38,6 +38,21 @@ def test_the_pictures_are_of_this_table(name: str) -> None:
     assert page.digest() in drawn, "run python -m example_models.tradeoffs"
 
 
+@pytest.mark.parametrize(
+    ("name", "group"),
+    [
+        ("mlp_adam", "other models"),
+        ("lenet5_ensemble_3", "LeNet-5, larger, ensembles"),
+        ("lenet5_cutout", "augmentation"),
+        ("lenet5_pgd_02", "adversarial training"),
+        ("lenet5_cutout_pgd", "augmentation and adversarial training"),
+        ("lenet5_salt_and_pepper_outlier_exposure", "outlier exposure"),
+    ],
+)
+def test_the_group_that_a_model_is_drawn_in(name: str, group: str) -> None:
+    assert pictures.kind(name) == group
+
+
 def test_the_command_writes_the_same_again(tmp_path: Path) -> None:
     first, second = tmp_path / "first", tmp_path / "second"
     for folder in (first, second):
@@ -146,6 +161,7 @@ def test_it_is_said_how_a_measurement_agrees_with_the_last() -> None:
     n = len(card.rows)
     assert text == f"of {n} rows {n - 2} are as before, 1 others inside their intervals, outside: {second.id}"
     assert measuring.agreement(card, card).endswith("outside: none")
+    assert measuring.agreement(card, dataclasses.replace(card, rows=card.rows[1:])).endswith(f"there: {first.id}")
 
 
 @pytest.mark.parametrize("name", MODELS)
