@@ -17,7 +17,7 @@ from scipy.stats import binomtest
 
 from example_models.comparing import compare
 from example_models.figures import Cell, cards, corrupted
-from example_models.paired import holm, write_rounded
+from example_models.paired import hold_together, write_rounded
 from pytest_robustness.metrics import binomial_interval
 
 RESULTS = Path(__file__).with_name("claims.json")
@@ -104,9 +104,7 @@ def judge() -> Path:
 
 def judged(entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Return comparisons with p-values that hold together, and verdicts by these."""
-    adjusted = holm([entry["p"] for entry in entries])
-    with_p = [{**entry, "p_holm": p} for entry, p in zip(entries, adjusted, strict=True)]
-    return [{**entry, "verdict": _verdict(entry)} for entry in with_p]
+    return [{**entry, "verdict": _verdict(entry)} for entry in hold_together(entries)]
 
 
 def results() -> list[dict[str, Any]]:

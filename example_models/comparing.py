@@ -65,10 +65,9 @@ def compare(of: str, first: str, second: str, *, beyond: float = 0.0) -> tuple[D
         right = [_resists(name, float(of.removeprefix("PGD "))) for name in (first, second)]
         return of_accuracies(*right, beyond=beyond), test, False
     figure = ACCURACIES[of]
-    doubtful = [cell for name in (first, second) if (cell := figure.cell(cards()[name])) is not None and cell.doubtful]
-    if doubtful:
-        values = [cell.value for name in (first, second) if (cell := figure.cell(cards()[name])) is not None]
-        return Difference(values[0] - values[1], -1.0, 1.0, 1.0), test, True
+    cells = [cell for name in (first, second) if (cell := figure.cell(cards()[name])) is not None]
+    if any(cell.doubtful for cell in cells):
+        return Difference(cells[0].value - cells[-1].value, -1.0, 1.0, 1.0), test, True
     one, other = _kept(figure, first, second)
     return of_accuracies(one == 1, other == 1, beyond=beyond), test, False
 

@@ -9,7 +9,7 @@ from typing import Any
 from example_models.claims import BASE, ERROR
 from example_models.comparing import compare
 from example_models.models import MODELS
-from example_models.paired import holm, write_rounded
+from example_models.paired import hold_together, write_rounded
 
 RESULTS = Path(__file__).with_name("effects.json")
 
@@ -42,12 +42,11 @@ def judge() -> Path:
 
 def judged(entries: list[dict[str, Any]]) -> list[dict[str, Any]]:
     """Return comparisons with p-values that hold together, and ``better``, ``worse`` or ``unsure`` by these."""
-    adjusted = holm([entry["p"] for entry in entries])
-    return [{**entry, "p_holm": p, "is": _word(entry, p)} for entry, p in zip(entries, adjusted, strict=True)]
+    return [{**entry, "is": _word(entry)} for entry in hold_together(entries)]
 
 
-def _word(entry: dict[str, Any], p: float) -> str:
-    if p > ERROR:
+def _word(entry: dict[str, Any]) -> str:
+    if entry["p_holm"] > ERROR:
         return "unsure"
     return "better" if (entry["value"] > 0) == PROPERTIES[entry["of"]] else "worse"
 
@@ -60,7 +59,8 @@ def results() -> list[dict[str, Any]]:
 def sorted_out() -> dict[str, list[str]]:
     """Return the models by what became of them: all that changed is better, some is and some is worse, or all worse."""
     found: dict[str, list[str]] = {"better": [], "traded": [], "worse": [], "unsure": []}
+    entries = results()
     for name in pairs():
-        words = {entry["is"] for entry in results() if entry["model"] == name} - {"unsure"}
+        words = {entry["is"] for entry in entries if entry["model"] == name} - {"unsure"}
         found["traded" if len(words) == 2 else next(iter(words), "unsure")].append(name)
     return found

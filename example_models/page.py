@@ -48,21 +48,22 @@ def digest() -> str:
 
 
 def _json() -> str:
+    trained = _training()
     document = {
         "confidence": 0.95,
-        "models": {name: _model(name, card) for name, card in cards().items()},
+        "models": {name: _model(name, card, trained) for name, card in cards().items()},
         "effects": effects.results(),
         "claims": claims.results(),
     }
     return json.dumps(document, indent=1, ensure_ascii=False) + "\n"
 
 
-def _model(name: str, card: Scorecard) -> dict[str, Any]:
+def _model(name: str, card: Scorecard, trained: dict[str, Any]) -> dict[str, Any]:
     found: dict[str, Any] = {}
     for title, columns in TABLES.items():
         cells = {column.heading: cell.to_dict() for column in columns if (cell := column.figure.cell(card)) is not None}
         found |= {title: cells} if cells else {}
-    costs = {"training_seconds": _training().get(owner(name)), "measuring_seconds": _seconds(card)}
+    costs = {"training_seconds": trained.get(owner(name)), "measuring_seconds": _seconds(card)}
     return {"about": MODELS[name].about, "study": MODELS[name].study, **found, **costs}
 
 

@@ -155,6 +155,12 @@ def holm(values: Sequence[float]) -> list[float]:
     return [float(value) for value in adjusted]
 
 
+def hold_together(entries: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return comparisons, each with its p-value ``p`` as all of them hold together beside it, as ``p_holm``."""
+    adjusted = holm([entry["p"] for entry in entries])
+    return [{**entry, "p_holm": p} for entry, p in zip(entries, adjusted, strict=True)]
+
+
 def _inverted(interval: Callable[[float], Interval], null: float) -> float:
     """Return the smallest error at which an interval leaves a value out: the p-value of that value."""
 

@@ -161,7 +161,6 @@ Where ours differ, and why:
 
 _BY_NAME = {
     "attack": autoattack(0.1),
-    "attack_03": autoattack(0.3),
     "mnist_c": CORRUPTED,
     "fashion": auroc("fashion-mnist"),
     "fashion_logit": auroc("fashion-mnist", "max-logit"),

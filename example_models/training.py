@@ -5,10 +5,12 @@ from __future__ import annotations
 import argparse
 import sys
 import time
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from sklearn.exceptions import ConvergenceWarning
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from example_models.held_out import training_set
@@ -18,6 +20,8 @@ from pytest_robustness.evaluations import Accuracy
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+
+    from pytest_robustness import Dataset
 
 QUICK_SIZE = 500
 """Training images under ``--quick``: enough to see that a script works, not for a model worth keeping."""
@@ -91,6 +95,14 @@ class Script:
     def _read(self, argv: Sequence[str] | None) -> argparse.Namespace:
         quick = f"train briefly, on {QUICK_SIZE:,} images"
         return read_arguments(argv, about=self.about, output=self.weights, epochs=self.epochs, quick=quick)
+
+
+def fit_on_pixels(model: Any, data: Dataset, *, cut_short: bool) -> Any:
+    """Fit an estimator of scikit-learn on flat pixels in [0, 1]; one that is cut short does not complain of it."""
+    with warnings.catch_warnings():
+        if cut_short:
+            warnings.simplefilter("ignore", ConvergenceWarning)
+        return model.fit(data.pixels().reshape(len(data), -1), data.labels)
 
 
 def read_arguments(

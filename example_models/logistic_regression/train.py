@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import TYPE_CHECKING
 
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 
 from example_models.bars import bar_of_time
 from example_models.logistic_regression import WEIGHTS, save
-from example_models.training import Script
+from example_models.training import Script, fit_on_pixels
 
 if TYPE_CHECKING:
     from pytest_robustness import Dataset
@@ -23,10 +21,9 @@ STRENGTH = 0.1  # of the data against the penalty on large weights
 def fit(data: Dataset, *, epochs: int) -> LogisticRegression:
     """Fit the estimator on pixels in [0, 1]."""
     model = LogisticRegression(C=STRENGTH, max_iter=epochs)
-    with warnings.catch_warnings(), bar_of_time(USUAL):
-        if epochs < EPOCHS:
-            warnings.simplefilter("ignore", ConvergenceWarning)  # fewer steps were asked for
-        return model.fit(data.pixels().reshape(len(data), -1), data.labels)
+    with bar_of_time(USUAL):
+        fitted: LogisticRegression = fit_on_pixels(model, data, cut_short=epochs < EPOCHS)
+    return fitted
 
 
 main = Script(__doc__, WEIGHTS, fit=fit, save=save, epochs=EPOCHS, quick_epochs=20)

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import warnings
 from typing import TYPE_CHECKING
-
-from sklearn.exceptions import ConvergenceWarning
 
 from example_models.bars import bar_of_lines
 from example_models.mlp_adam import WEIGHTS, estimator, save
-from example_models.training import Script
+from example_models.training import Script, fit_on_pixels
 
 if TYPE_CHECKING:
     from sklearn.neural_network import MLPClassifier
@@ -22,10 +19,9 @@ EPOCHS = 400  # at most: it ends where the loss falls no more
 def fit(data: Dataset, *, epochs: int) -> MLPClassifier:
     """Fit the estimator on pixels in [0, 1]; it tells of each pass over the data."""
     model = estimator(max_iter=epochs).set_params(verbose=True)
-    with warnings.catch_warnings(), bar_of_lines("Iteration", epochs):
-        if epochs < EPOCHS:
-            warnings.simplefilter("ignore", ConvergenceWarning)  # fewer passes were asked for
-        return model.fit(data.pixels().reshape(len(data), -1), data.labels)
+    with bar_of_lines("Iteration", epochs):
+        fitted: MLPClassifier = fit_on_pixels(model, data, cut_short=epochs < EPOCHS)
+    return fitted
 
 
 main = Script(__doc__, WEIGHTS, fit=fit, save=save, epochs=EPOCHS, quick_epochs=3)
